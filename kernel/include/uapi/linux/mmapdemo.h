@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR BSD-3-Clause */
+/*
+ * mmapdemo.h - the driver contract: what a process may ask of /dev/mmapdemoN.
+ *
+ * For: the driver, libmmapdemo, programs that use the node directly.
+ * Not for: the device's registers, see mmapdemo_hw.h.
+ *
+ * Shape of every call. The structure starts with `size` (sizeof of the caller's structure) and
+ * `flags`. A larger structure than the kernel knows is accepted if the unknown tail is zero
+ * (else E2BIG), a smaller one than version 1 is EINVAL. Unknown flags and non-zero reserved fields
+ * are EINVAL. Members named out_* are written by the kernel, the others are left alone. A call that
+ * fails changes nothing and leaves no object behind, EFAULT included.
+ *
+ * One errno, one meaning:
+ *   EINVAL      geometry, flags, reserved fields       ENOENT     no such handle, offset or transfer of this file
+ *   EPERM       capability missing, or PROT_EXEC       EACCES     writing what is read-only
+ *   EBUSY       in use, or conflicting cache type      ENODEV     the device is gone, for ever
+ *   ETIMEDOUT   deadline passed, device silent         EIO        the transfer failed, or was reset away
+ *   EOPNOTSUPP  cannot be done on this platform        ENOTTY     unknown command
+ *   E2BIG       non-zero unknown tail                  EFAULT     bad pointer
+ *   ENOMEM      no memory                              EDQUOT     over a limit of INFO; freeing restores it
+ *   EINTR       a signal                               EAGAIN     nothing there yet, and not waiting
+ *
+ * Mappings. mmap(2), pread(2) and pwrite(2) take offsets: 0 is the shared example buffer, every other
+ * offset is an opaque out_offset from a call below, plus a byte offset into that object (page
+ * aligned for mmap). Unknown, freed and foreign offsets are ENOENT, past the end of a known object
+ * EINVAL. Only MAP_SHARED may be writable; nothing is ever executable. When the device goes,
+ * every mapping is taken away: a touch is SIGBUS.
+ */
+#ifndef _UAPI_LINUX_MMAPDEMO_H
+#define _UAPI_LINUX_MMAPDEMO_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define MMAPDEMO_API_VERSION	1
+
+#define MMAPDEMO_IOC_TYPE	0xD7
+
+/* How memory is allocated and mapped: one file map_<technique>.c each. */
+#define MMAPDEMO_TECH_BAR	1	/* device memory (BAR2) or registers, io_remap_pfn_range */
+#define MMAPDEMO_TECH_PAGES	2	/* physically contiguous pages, remap_pfn_range */
+#define MMAPDEMO_TECH_VMALLOC	3	/* virtually contiguous pages, .fault and vmalloc_to_page */
+#define MMAPDEMO_TECH_COHERENT	4	/* coherent DMA memory, dma_mmap_coherent */
+
+/*
+ * Cache types. DEFAULT asks for whatever the object has; any other value is granted exactly or the
+ * call fails. Memory techniques have WB (or what the DMA API gives), register pages UC, and BAR2
+ * one type for all of it: WC at first, see MEM_CACHE_SET.
+ */
+#define MMAPDEMO_CACHE_DEFAULT	0
+#define MMAPDEMO_CACHE_WB	1
+#define MMAPDEMO_CACHE_WC	2
+#define MMAPDEMO_CACHE_UC	3
+#define MMAPDEMO_CACHE_UC_MINUS	4	/* only ever reported, by MAP_INFO */
+
+/* --- INFO: what device and driver this is, and the limits -------------------------------- */
+
+struct mmapdemo_info {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 out_api_version;		/* MMAPDEMO_API_VERSION */
+	__u32 out_hw_version;		/* register VERSION */
+	__aligned_u64 out_features;	/* register FEATURES */
+	__aligned_u64 out_mem_size;	/* bytes of BAR2 */
+	__aligned_u64 out_mem_free;	/* bytes of BAR2 not allocated, at this moment */
+	__aligned_u64 out_dma_mask;	/* highest bus address the engine reaches */
+	__aligned_u64 out_dma_max_len;	/* most bytes of one DMA_SUBMIT */
+	__aligned_u64 out_max_contig;	/* most bytes of one PAGES or COHERENT buffer */
+	__aligned_u64 out_max_bytes;	/* most bytes of memory buffers of one open file */
+	__u32 out_max_bufs;		/* most buffers of one open file */
+	__u32 out_max_transfers;	/* most transfers submitted and not yet collected, one open file */
+	__u32 out_mem_cache;		/* BAR2's cache type now */
+	__u32 out_state;		/* MMAPDEMO_STATE_* */
+	__u32 out_instance;		/* N of /dev/mmapdemoN */
+	__u32 out_page_size;		/* bytes; granularity of mmap offsets and lengths */
+	char out_bus_id[32];		/* PCI address, e.g. 0000:01:00.0, for sysfs look-ups */
+};
+
+#define MMAPDEMO_STATE_RAW_BAR		0x00000001	/* module parameter allow_raw_bar is on */
+#define MMAPDEMO_STATE_IOMMU		0x00000002	/* DMA addresses are translated */
+#define MMAPDEMO_STATE_EXCLUSIVE	0x00000004	/* this file was opened with O_EXCL */
+
+#define MMAPDEMO_IOC_INFO		_IO(MMAPDEMO_IOC_TYPE, 0)
+
+/* --- REGION_INFO: objects that exist without being allocated ----------------------------- */
+
+#define MMAPDEMO_REGION_EXAMPLE		0	/* four pages of 0xAA, shared by all; offset 0 */
+#define MMAPDEMO_REGION_USER_PAGE	1	/* user page of BAR0, UC */
+#define MMAPDEMO_REGION_CTRL		2	/* control block of BAR0, UC; EPERM unless CAP_SYS_RAWIO
+						 * and allow_raw_bar */
+#define MMAPDEMO_REGION_MEM		3	/* the whole of BAR2; EPERM unless opened with O_EXCL */
+
+struct mmapdemo_region_info {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 region;			/* MMAPDEMO_REGION_*; unknown: EINVAL */
+	__u32 out_handle;		/* for BUF_INFO and, region MEM, DMA_SUBMIT; not for BUF_FREE */
+	__u32 out_technique;
+	__u32 out_cache;
+	__aligned_u64 out_len;		/* bytes */
+	__aligned_u64 out_offset;
+};
+
+#define MMAPDEMO_IOC_REGION_INFO	_IO(MMAPDEMO_IOC_TYPE, 1)
+
+/* --- BUF_ALLOC, BUF_FREE, BUF_INFO -------------------------------------------------------- */
+
+#define MMAPDEMO_BUF_MAP_READ_ONLY	0x00000001	/* mappings and pwrite may not write; DMA may */
+
+/* Allocate a zeroed buffer: device memory for TECH_BAR, system memory for the others. */
+struct mmapdemo_buf_alloc {
+	__u32 size;
+	__u32 flags;			/* MMAPDEMO_BUF_* */
+	__u32 technique;		/* MMAPDEMO_TECH_* */
+	__u32 cache;			/* MMAPDEMO_CACHE_* wanted. EBUSY: BAR2 has another one; EOPNOTSUPP:
+					 * not to be had for this technique */
+	__aligned_u64 len;		/* bytes, not 0; rounded up to pages */
+	__u32 out_handle;		/* never 0 */
+	__u32 out_cache;		/* MMAPDEMO_CACHE_* obtained */
+	__aligned_u64 out_len;		/* bytes */
+	__aligned_u64 out_offset;	/* for mmap, pread, pwrite */
+};
+
+#define MMAPDEMO_IOC_BUF_ALLOC		_IO(MMAPDEMO_IOC_TYPE, 2)
+
+/* Drop the handle. The pages live until the last mapping and transfer using them has ended. */
+struct mmapdemo_buf_free {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 handle;
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_BUF_FREE		_IO(MMAPDEMO_IOC_TYPE, 3)
+
+struct mmapdemo_buf_info {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 handle;			/* from BUF_ALLOC or REGION_INFO */
+	__u32 out_technique;
+	__u32 out_cache;
+	__u32 out_flags;		/* MMAPDEMO_BUF_* */
+	__aligned_u64 out_len;		/* bytes */
+	__aligned_u64 out_offset;
+	__u32 out_vmas;			/* mappings of it in all processes; forks and splits count */
+	__u32 out_transfers;		/* DMA transfers using it now */
+};
+
+#define MMAPDEMO_IOC_BUF_INFO		_IO(MMAPDEMO_IOC_TYPE, 4)
+
+/* --- MAP_INFO: what a mapping of the calling process really is --------------------------- */
+
+struct mmapdemo_map_info {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__aligned_u64 addr;		/* an address inside a mapping of this device; else ENOENT */
+	__aligned_u64 out_start;	/* the mapping's bounds */
+	__aligned_u64 out_end;
+	__aligned_u64 out_offset;	/* the mmap offset of out_start */
+	__u32 out_technique;
+	__u32 out_cache;		/* from the page-table entry; DEFAULT when not present */
+	__u32 out_present;		/* 1: addr has a page-table entry now */
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_MAP_INFO		_IO(MMAPDEMO_IOC_TYPE, 5)
+
+/* --- MEM_CACHE_SET: BAR2's cache type ----------------------------------------------------- */
+
+/* The type belongs to the range. EBUSY while any of BAR2 is allocated or mapped. */
+struct mmapdemo_mem_cache_set {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 cache;			/* MMAPDEMO_CACHE_WC or MMAPDEMO_CACHE_UC; else EINVAL */
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_MEM_CACHE_SET	_IO(MMAPDEMO_IOC_TYPE, 6)
+
+/* --- REG_READ, REG_WRITE: one register through a system call ----------------------------- */
+
+/*
+ * `offset` and `width` as in mmapdemo_hw.h; the driver lets registers of scope PUBLIC through to
+ * anyone, PRIVATE ones need CAP_SYS_RAWIO and allow_raw_bar (EPERM). Not a register, wrong width or
+ * alignment: EINVAL. Writing a read-only or reading a write-only register: EACCES.
+ */
+struct mmapdemo_reg_access {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 offset;			/* in BAR0 */
+	__u32 width;			/* bytes, 4 or 8 */
+	__aligned_u64 value;		/* REG_WRITE: to write */
+	__aligned_u64 out_value;	/* REG_READ: what was read */
+};
+
+#define MMAPDEMO_IOC_REG_READ		_IO(MMAPDEMO_IOC_TYPE, 7)
+#define MMAPDEMO_IOC_REG_WRITE		_IO(MMAPDEMO_IOC_TYPE, 8)
+
+/* --- DMA_SUBMIT, DMA_WAIT, EVENTFD_SET ---------------------------------------------------- */
+
+#define MMAPDEMO_DMA_TO_DEVICE		1	/* mem to dev */
+#define MMAPDEMO_DMA_FROM_DEVICE	2	/* dev to mem */
+
+/*
+ * Transfers are not interrupt driven with NO_IRQ: the submitter spins on USER_DMA_DONE_SEQ (done
+ * when it has reached out_seq) and then collects with DMA_WAIT.
+ */
+#define MMAPDEMO_DMA_NO_IRQ		0x00000001
+/* The host times `repeat` bare copies of the same memory, see out_host_ns. Contiguous memory only. */
+#define MMAPDEMO_DMA_TIMED		0x00000002
+
+struct mmapdemo_dma_submit {
+	__u32 size;
+	__u32 flags;			/* MMAPDEMO_DMA_NO_IRQ, MMAPDEMO_DMA_TIMED */
+	__u32 direction;		/* MMAPDEMO_DMA_TO_DEVICE or _FROM_DEVICE */
+	__u32 repeat;			/* with TIMED 1 or more; else 0 */
+	__u32 mem_handle;		/* a PAGES, VMALLOC or COHERENT buffer */
+	__u32 dev_handle;		/* a BAR buffer, or region MEM */
+	__aligned_u64 mem_off;		/* bytes into each */
+	__aligned_u64 dev_off;
+	__aligned_u64 len;		/* bytes, not 0, at most out_dma_max_len */
+	__aligned_u64 user_data;	/* returned by DMA_WAIT */
+	__aligned_u64 out_seq;		/* names the transfer in traces, device and DMA_WAIT; grows by
+					 * one with each transfer of the device */
+};
+
+#define MMAPDEMO_IOC_DMA_SUBMIT		_IO(MMAPDEMO_IOC_TYPE, 9)
+
+/*
+ * Collect a finished transfer of this file, waiting for it if need be. Each is collected once.
+ * Returns 0 only if every byte was moved; EIO fills the out_ members too and collects.
+ */
+struct mmapdemo_dma_wait {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__aligned_u64 seq;		/* which; 0: whichever has finished first */
+	__aligned_u64 deadline_ns;	/* CLOCK_MONOTONIC; 0: do not wait (EAGAIN). Passed: ETIMEDOUT */
+	__aligned_u64 out_seq;
+	__aligned_u64 out_user_data;
+	__aligned_u64 out_bytes;	/* bytes moved */
+	__aligned_u64 out_host_ns;	/* TIMED: host nanoseconds of all the copies */
+	__u32 out_error;		/* MMAPDEMO_ERR_* of mmapdemo_hw.h */
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_DMA_WAIT		_IO(MMAPDEMO_IOC_TYPE, 10)
+
+/* Have an eventfd count this file's finished transfers. poll(2) on the node tells of them too. */
+struct mmapdemo_eventfd_set {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__s32 fd;			/* an eventfd, or -1: none any more */
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_EVENTFD_SET	_IO(MMAPDEMO_IOC_TYPE, 11)
+
+/*
+ * The list: X(verb, structure). Drives the driver's table, the library's checks and the tests that
+ * walk every structure at size - 1, size and size + 1.
+ */
+#define MMAPDEMO_IOCTLS(X) \
+	X(INFO,          mmapdemo_info) \
+	X(REGION_INFO,   mmapdemo_region_info) \
+	X(BUF_ALLOC,     mmapdemo_buf_alloc) \
+	X(BUF_FREE,      mmapdemo_buf_free) \
+	X(BUF_INFO,      mmapdemo_buf_info) \
+	X(MAP_INFO,      mmapdemo_map_info) \
+	X(MEM_CACHE_SET, mmapdemo_mem_cache_set) \
+	X(REG_READ,      mmapdemo_reg_access) \
+	X(REG_WRITE,     mmapdemo_reg_access) \
+	X(DMA_SUBMIT,    mmapdemo_dma_submit) \
+	X(DMA_WAIT,      mmapdemo_dma_wait) \
+	X(EVENTFD_SET,   mmapdemo_eventfd_set)
+
+#endif /* _UAPI_LINUX_MMAPDEMO_H */
