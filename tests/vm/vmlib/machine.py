@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""The QEMU command line of a guest: the machine, the device under test, the peers it is compared with, the ports."""
+
+import os
+
+from . import paths
+
+# With these two a string copy runs byte by byte under emulation, and read() looks five times slower than it is.
+TCG_CPU = "max,-erms,-fsrm"
+DISK_BYTES = 64 << 20
+KERNEL_ARGS = ("console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "tsc=reliable", "no_timer_check",
+               "init_on_alloc=0", "log_buf_len=4M")
+
+
+class Options:
+    """What can be chosen about a guest; the defaults are those of the benchmark and test boots."""
+
+    def __init__(self):
+        self.accel = "tcg"
+        self.icount = None
+        self.smp = 2
+        self.memory = "2G"
+        self.mmapdemo = ""         # properties of the device; None: no device
+        self.peers = True
+        self.iommu = False
+        self.devices = []          # further -device values
+        self.qemu_args = []
+        self.append = []
+        self.trace = []
+        self.gdb = None
+        self.reboot = False
+        self.interactive = False
+
+
+def command_line(qemu, kernel, initrd, directory, options, fds):
+    """Words of the command.  fds: {"qmp", "out", "result", "ctl"}: inherited sockets."""
+    words = [os.path.join(qemu, "qemu-system-x86_64"), "-nodefaults", "-no-user-config"]
+    for place in paths.FIRMWARE:
+        words += ["-L", place]
+    words += ["-machine", "q35" + (",kernel-irqchip=split" if options.iommu else ""), "-m", options.memory]
+    if options.accel == "kvm":
+        words += ["-accel", "kvm", "-cpu", "host", "-smp", str(options.smp)]
+    elif options.icount:
+        words += ["-accel", "tcg", "-cpu", TCG_CPU, "-icount", options.icount, "-smp", "1"]
+    else:
+        words += ["-accel", "tcg", "-cpu", TCG_CPU, "-smp", str(options.smp)]
+    if not options.interactive:
+        words += ["-nographic", "-monitor", "none"]
+    else:
+        words += ["-display", "none"]
+    if not options.reboot:
+        words += ["-no-reboot"]
+    if options.gdb:
+        words += ["-gdb", options.gdb]
+    words += ["-kernel", os.path.join(kernel, "image"), "-initrd", initrd, "-append",
+              " ".join((*KERNEL_ARGS, *options.append))]
+    words += _ports(directory, options, fds)
+    words += _devices(directory, options)
+    # What the guest does wrong to devices, and traces if asked for.
+    words += ["-d", "guest_errors", "-D", os.path.join(directory, "qemu.log")]
+    for pattern in options.trace:
+        words += ["-trace", pattern]
+    return words + options.qemu_args
+
+
+def _ports(directory, options, fds):
+    words = ["-chardev", f"file,id=console,path={_escaped(os.path.join(directory, 'console.log'))}",
+             "-serial", "chardev:console",
+             "-chardev", f"socket,id=qmp,fd={fds['qmp']}", "-mon", "chardev=qmp,mode=control",
+             "-device", "virtio-serial-pci,id=vser,max_ports=8"]
+    for port in ("out", "result", "ctl"):
+        words += ["-chardev", f"socket,id={port},fd={fds[port]}",
+                  "-device", f"virtserialport,bus=vser.0,chardev={port},name=mmapdemo.{port}"]
+    if options.interactive:
+        words += ["-chardev", "stdio,id=tty,mux=on,signal=off", "-mon", "chardev=tty,mode=readline",
+                  "-device", "virtconsole,bus=vser.0,chardev=tty"]
+    return words
+
+
+def _devices(directory, options):
+    words = []
+    if options.iommu:
+        words += ["-device", "intel-iommu,intremap=on"]
+    if options.mmapdemo is not None:
+        properties = f",{options.mmapdemo}" if options.mmapdemo else ""
+        words += ["-device", "pcie-root-port,id=rp0,chassis=1,slot=1",
+                  "-device", f"mmapdemo,id=mmd0,bus=rp0{properties}"]
+    if options.peers:
+        words += ["-object", "memory-backend-memfd,id=shm0,size=64M,share=on",
+                  "-device", "ivshmem-plain,id=ivshmem0,memdev=shm0",
+                  "-device", "edu,id=edu0,dma_mask=0xffffffffffffffff"]
+        for disk, device in (("nvme0", "nvme,id=nvme0,serial=mmapdemo,drive=nvme0-disk"),
+                             ("vblk0", "virtio-blk-pci,id=vblk0,drive=vblk0-disk")):
+            path = os.path.join(directory, f"{disk}.raw")
+            with open(path, "wb") as stream:
+                stream.truncate(DISK_BYTES)
+            words += ["-drive", f"if=none,id={disk}-disk,format=raw,file={_escaped(path)}", "-device", device]
+    for device in options.devices:
+        words += ["-device", device]
+    return words
+
+
+def _escaped(path):
+    """A comma inside a QEMU option value is written twice."""
+    return path.replace(",", ",,")

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Build what a guest needs.  The QEMU build is the longest: it starts first, the others use what it leaves free."""
+
+import os
+
+from . import paths, steps
+
+
+class Parts:
+    """Directories of what was built; user and module may be None."""
+
+    def __init__(self, qemu, kernel, user, module):
+        self.qemu = qemu
+        self.kernel = kernel
+        self.user = user
+        self.module = module
+
+
+def build(qemu=None, user=True, module=True, verbose=False):
+    """Bring everything up to date.  qemu: a directory to use instead of building one."""
+    scripts = os.path.join(paths.TOP, "qemu-device", "scripts")
+    plan = []
+    if not qemu:
+        build_qemu = os.path.join(scripts, "build-qemu")
+        plan += [
+            steps.Step("qemu-source", [os.path.join(scripts, "fetch-qemu")]),
+            steps.Step("meson", [os.path.join(scripts, "fetch-meson")], slots=0),
+            steps.Step("qemu-configure", [build_qemu, "--configure-only"], after=("qemu-source", "meson")),
+            steps.Step("qemu-build", [build_qemu], after=("qemu-configure",), slots=os.cpu_count() or 1),
+        ]
+    plan.append(steps.Step("kernel", [os.path.join(paths.VM, "fetch-kernel")]))
+    if user and os.path.exists(os.path.join(paths.TOP, "meson.build")):
+        plan.append(steps.Step("userspace", [os.path.join(paths.VM, "build-user")]))
+    if module and os.path.exists(os.path.join(paths.TOP, "kernel", "Kbuild")):
+        plan.append(steps.Step("driver", [os.path.join(paths.VM, "build-module")], after=("kernel",)))
+    results = steps.Runner(plan, verbose).run()
+    return Parts(qemu or results["qemu-build"], results["kernel"], results.get("userspace"), results.get("driver"))
