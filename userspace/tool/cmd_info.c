@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cmd_info.c - `mmapdemo info`: device, driver, limits and the regions that are always there.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "parse.h"
+#include "tool.h"
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = state->input;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.parser = parse,
+	.doc = "Show device, driver, limits, and the regions that need no allocation.",
+	.children = tool_argp_children,
+};
+
+static const struct {
+	uint64_t bit;
+	const char *name;
+} features[] = {
+	{ MMAPDEMO_FEATURE_DMA_ONESHOT, "dma-oneshot" },
+	{ MMAPDEMO_FEATURE_DMA_SG, "dma-sg" },
+	{ MMAPDEMO_FEATURE_DMA_TIMED, "dma-timed" },
+}, states[] = {
+	{ MMAPDEMO_STATE_RAW_BAR, "allow_raw_bar" },
+	{ MMAPDEMO_STATE_IOMMU, "iommu" },
+	{ MMAPDEMO_STATE_EXCLUSIVE, "exclusive" },
+};
+
+static void show_info(struct tool *tool, const struct mmd_info *info)
+{
+	char mem[32], avail[32], dma[32], contig[32], bytes[32];
+	size_t i;
+
+	tool_say(tool, "%s: mmapdemo, PCI %s\n", tool->path, info->bus_id);
+	tool_say(tool, "  versions       driver interface %u, device contract %u.%u\n",
+		 info->api_version, info->hw_version >> MMAPDEMO_VERSION_MAJOR_SHIFT,
+		 info->hw_version & MMAPDEMO_VERSION_MINOR_MASK);
+	tool_say(tool, "  features      ");
+	for (i = 0; i < ARRAY_SIZE(features); i++)
+		if (info->features & features[i].bit)
+			tool_say(tool, " %s", features[i].name);
+	tool_say(tool, " (0x%" PRIx64 ")\n", info->features);
+	tool_say(tool, "  device memory  %s, %s free, cache type %s\n",
+		 format_size(info->mem_size, mem, sizeof(mem)),
+		 format_size(info->mem_free, avail, sizeof(avail)), mmd_cache_name(info->mem_cache));
+	tool_say(tool, "  DMA            up to bus address 0x%" PRIx64
+		 ", %s a transfer, %u transfers outstanding, IOMMU %s\n",
+		 info->dma_mask, format_size(info->dma_max_len, dma, sizeof(dma)),
+		 info->max_transfers, info->state & MMAPDEMO_STATE_IOMMU ? "on" : "off");
+	tool_say(tool, "  one file has   %u buffers, %s of system memory, %s contiguous at most\n",
+		 info->max_bufs, format_size(info->max_bytes, bytes, sizeof(bytes)),
+		 format_size(info->max_contig, contig, sizeof(contig)));
+	tool_say(tool, "  control block  %s (module parameter allow_raw_bar)\n",
+		 info->state & MMAPDEMO_STATE_RAW_BAR ? "may be mapped with CAP_SYS_RAWIO" :
+							"not mappable");
+	tool_say(tool, "  page size      %u\n\n", info->page_size);
+}
+
+static json_t *info_json(const struct mmd_info *info)
+{
+	json_t *obj, *feature_names = json_array(), *state_names = json_array();
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++)
+		if (info->features & features[i].bit)
+			json_array_append_new(feature_names, json_string(features[i].name));
+	for (i = 0; i < ARRAY_SIZE(states); i++)
+		if (info->state & states[i].bit)
+			json_array_append_new(state_names, json_string(states[i].name));
+	obj = json_pack("{s:s, s:i, s:i, s:i, s:o, s:o, s:o}",
+			"bus_id", info->bus_id,
+			"api_version", (int)info->api_version,
+			"hw_version_major", (int)(info->hw_version >> MMAPDEMO_VERSION_MAJOR_SHIFT),
+			"hw_version_minor", (int)(info->hw_version & MMAPDEMO_VERSION_MINOR_MASK),
+			"features", json_hex(info->features),
+			"feature_names", feature_names,
+			"state_names", state_names);
+	json_object_set_new(obj, "mem_size", json_integer((json_int_t)info->mem_size));
+	json_object_set_new(obj, "mem_free", json_integer((json_int_t)info->mem_free));
+	json_object_set_new(obj, "mem_cache", json_string(mmd_cache_name(info->mem_cache)));
+	json_object_set_new(obj, "dma_mask", json_hex(info->dma_mask));
+	json_object_set_new(obj, "dma_max_len", json_integer((json_int_t)info->dma_max_len));
+	json_object_set_new(obj, "max_contig", json_integer((json_int_t)info->max_contig));
+	json_object_set_new(obj, "max_bytes", json_integer((json_int_t)info->max_bytes));
+	json_object_set_new(obj, "max_bufs", json_integer(info->max_bufs));
+	json_object_set_new(obj, "max_transfers", json_integer(info->max_transfers));
+	json_object_set_new(obj, "instance", json_integer(info->instance));
+	json_object_set_new(obj, "page_size", json_integer(info->page_size));
+	return obj;
+}
+
+/* A region that is refused is an answer, not a failure. */
+static int show_region(struct tool *tool, uint32_t region, json_t *regions)
+{
+	struct mmd_explanation why;
+	struct mmd_buf buf;
+	char len[32];
+	int ret;
+
+	ret = mmd_region_info(tool->dev, region, &buf);
+	if (ret == -EPERM) {
+		tool_say(tool, "  %-10s refused: %s\n", mmd_region_name(region),
+			 region == MMAPDEMO_REGION_CTRL ?
+			 "needs CAP_SYS_RAWIO and allow_raw_bar" : "needs an exclusive open");
+		mmd_explain(MMD_CALL_REGION_INFO, ret, &why);
+		json_array_append_new(regions, json_pack("{s:s, s:b, s:s}",
+							 "region", mmd_region_name(region),
+							 "refused", 1, "cause", why.cause));
+		return 0;
+	}
+	if (ret)
+		return tool_explain(tool, MMD_CALL_REGION_INFO, ret, mmd_region_name(region));
+	tool_say(tool, "  %-10s %-8s %-8s %s\n", mmd_region_name(region),
+		 mmd_technique_name(buf.technique), mmd_cache_name(buf.cache),
+		 format_size(buf.len, len, sizeof(len)));
+	json_array_append_new(regions, json_pack("{s:s, s:b, s:s, s:s, s:I, s:o}",
+						 "region", mmd_region_name(region), "refused", 0,
+						 "technique", mmd_technique_name(buf.technique),
+						 "cache", mmd_cache_name(buf.cache),
+						 "len", (json_int_t)buf.len,
+						 "offset", json_hex(buf.offset)));
+	return 0;
+}
+
+int cmd_info(struct tool *tool, int argc, char **argv)
+{
+	json_t *regions = json_array();
+	struct mmd_info info;
+	uint32_t region;
+	int ret;
+
+	json_object_set_new(tool->result, "regions", regions);
+	argp_parse(&argp, argc, argv, 0, NULL, tool);
+	ret = tool_open(tool, MMD_OPEN_RDONLY);
+	if (ret)
+		return ret;
+	ret = mmd_info(tool->dev, &info);
+	if (ret)
+		return tool_explain(tool, MMD_CALL_INFO, ret, NULL);
+	json_object_set_new(tool->result, "device", json_string(tool->path));
+	json_object_set_new(tool->result, "info", info_json(&info));
+	show_info(tool, &info);
+	tool_say(tool, "  %-10s %-8s %-8s %s\n", "REGION", "MAPPED", "CACHE", "SIZE");
+	for (region = MMAPDEMO_REGION_EXAMPLE; region <= MMAPDEMO_REGION_MEM; region++) {
+		ret = show_region(tool, region, regions);
+		if (ret)
+			return ret;
+	}
+	return STATUS_OK;
+}
