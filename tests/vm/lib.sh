@@ -13,6 +13,9 @@ chmod go-w "$cache"
 # The distribution's Python: another one may stand first on PATH and lack the modules that the packages bring.
 python=/usr/bin/python3
 
+# A make that calls these scripts hands its job server to nobody here.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 # Progress goes to stderr; stdout carries the one line that a script is called for.
 say()
 {

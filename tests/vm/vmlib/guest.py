@@ -14,7 +14,7 @@ import sys
 import tarfile
 import time
 
-from . import image, klog, machine
+from . import hostenv, image, klog, machine
 
 # The guest reports its end on two ports; how long the slower may be behind.
 DRAIN_SECONDS = 10
@@ -32,7 +32,8 @@ class Outcome:
         self.error = None          # why not
         self.boot_seconds = None   # until init was ready
         self.total_seconds = None
-        self.kernel_messages = []  # (kind, line) of messages that must not be there
+        self.kernel_messages = []  # (kind, lines) of reports that must not be there
+        self.kernel_log = None     # the file they are from
         self.directory = None
 
 
@@ -71,12 +72,11 @@ class Guest:
 
     async def run(self, boot_timeout, timeout):
         """Boot, wait, clean up.  timeout: for everything, None for no limit."""
-        self._prepare_directory()
+        self._empty_directory()
         ends = {name: socket.socketpair() for name in ("qmp", "out", "result", "ctl")}
         words = machine.command_line(self.qemu, self.kernel, os.path.join(self.directory, "initrd"), self.directory,
                                      self.options, {name: pair[1].fileno() for name, pair in ends.items()})
-        with open(os.path.join(self.directory, "command"), "w", encoding="utf-8") as stream:
-            stream.write(" ".join(words) + "\n")
+        self._write_initrd(hostenv.collect(self.qemu, self.options.accel, words))
         started = time.monotonic()
         with open(os.path.join(self.directory, "qemu.stderr"), "wb") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -101,21 +101,22 @@ class Guest:
         self._read_logs()
         return self.outcome
 
-    def _prepare_directory(self):
+    def _empty_directory(self):
         for name in os.listdir(self.directory):
-            if name != "lock":
-                path = os.path.join(self.directory, name)
-                if os.path.isdir(path) and not os.path.islink(path):
-                    shutil.rmtree(path)
-                else:
-                    os.unlink(path)
+            path = os.path.join(self.directory, name)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            elif name != "lock":
+                os.unlink(path)
+
+    def _write_initrd(self, environment):
         settings = {"token": self.token, "load_module": int(self.job.load_module), "module_args": self.job.module_args,
                     "report_sections": int(self.on_sections is not None)}
         if self.job.interactive and sys.stdin.isatty():
             size = shutil.get_terminal_size()
             settings.update(rows=size.lines, columns=size.columns)
         job = image.job_archive(self.directory, None if self.job.interactive else self.job.command, settings,
-                                self.job.files, self.job.environment)
+                                self.job.files, self.job.environment, {hostenv.GUEST_FILE: environment})
         image.join([*self.archives, job], os.path.join(self.directory, "initrd"))
         os.unlink(job)
 
@@ -140,9 +141,11 @@ class Guest:
                 # What QEMU had passed on before it ended is still in the sockets.
                 await asyncio.wait({results}, timeout=DRAIN_SECONDS)
             if not results.done() or results.exception():
+                # The ports of a dead guest may close a moment before QEMU is gone.
+                await asyncio.wait({ended}, timeout=2)
+                ending = f"QEMU ended with status {ended.result()}" if ended.done() else "QEMU still runs"
                 detail = f": {results.exception()}" if results.done() else ""
-                raise GuestError("the guest died before it reported "
-                                 f"(QEMU ended with status {process.returncode}){detail}")
+                raise GuestError(f"the guest died before it reported ({ending}){detail}")
             self.outcome.status = results.result()
             try:
                 await asyncio.wait_for(self.output_done.wait(), DRAIN_SECONDS)
@@ -318,8 +321,9 @@ class Guest:
             except OSError:
                 continue
             if text.strip():
+                self.outcome.kernel_log = name
                 break
-        self.outcome.kernel_messages = klog.bad_lines(text)
+        self.outcome.kernel_messages = klog.bad_reports(text)
 
 
 def tail(path, count):

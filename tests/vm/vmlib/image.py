@@ -113,11 +113,11 @@ def libraries_of(program):
     return files
 
 
-def job_archive(directory, command, settings, files, environment):
+def job_archive(directory, command, settings, files, environment, texts):
     """Write the archive of one boot: what to run and with what.  Returns its path.
 
     command: list of words, or None for an interactive shell.  settings: shell variables for init.
-    files: {place in the guest: file here}.
+    files: {place in the guest: file here}.  texts: {place in the guest: bytes}.
     """
     archive = cpio.Archive()
     lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in sorted(settings.items())]
@@ -128,6 +128,8 @@ def job_archive(directory, command, settings, files, environment):
         # One word is a line for the shell, several are a program and its arguments.
         line = command[0] if len(command) == 1 else shlex.join(command)
         archive.add_data("job/command", (line + "\n").encode())
+    for name, data in texts.items():
+        archive.add_data(name, data)
     for name, source in files.items():
         archive.add_file(name, source)
         if os.access(source, os.X_OK):

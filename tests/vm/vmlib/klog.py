@@ -42,12 +42,17 @@ _BAD = [
 _PATTERNS = [(name, re.compile(pattern)) for name, pattern in _BAD]
 
 
-def bad_lines(text):
-    """(kind, line) of each message in a kernel log that must not be there, in order."""
+# A report is shown with the lines that follow it, up to the end of its trace.
+_LINES_SHOWN = 12
+
+
+def bad_reports(text):
+    """(kind, lines) of each report in a kernel log that must not be there, in order; lines begin with the report."""
     found = []
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
         for name, pattern in _PATTERNS:
             if pattern.search(line):
-                found.append((name, line))
+                found.append((name, lines[number:number + _LINES_SHOWN]))
                 break
     return found

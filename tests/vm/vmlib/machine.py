@@ -44,10 +44,7 @@ def command_line(qemu, kernel, initrd, directory, options, fds):
         words += ["-accel", "tcg", "-cpu", TCG_CPU, "-icount", options.icount, "-smp", "1"]
     else:
         words += ["-accel", "tcg", "-cpu", TCG_CPU, "-smp", str(options.smp)]
-    if not options.interactive:
-        words += ["-nographic", "-monitor", "none"]
-    else:
-        words += ["-display", "none"]
+    words += ["-display", "none"]
     if not options.reboot:
         words += ["-no-reboot"]
     if options.gdb:

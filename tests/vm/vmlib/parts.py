@@ -16,8 +16,9 @@ class Parts:
         self.module = module
 
 
-def build(qemu=None, user=True, module=True, verbose=False):
-    """Bring everything up to date.  qemu: a directory to use instead of building one."""
+def build(qemu=None, user=True, module=True, verbose=False, tests=False):
+    """Bring everything up to date.  qemu: a directory to use instead of building one.  tests: what runs on the host,
+    too."""
     scripts = os.path.join(paths.TOP, "qemu-device", "scripts")
     plan = []
     if not qemu:
@@ -26,11 +27,11 @@ def build(qemu=None, user=True, module=True, verbose=False):
             steps.Step("qemu-source", [os.path.join(scripts, "fetch-qemu")]),
             steps.Step("meson", [os.path.join(scripts, "fetch-meson")], slots=0),
             steps.Step("qemu-configure", [build_qemu, "--configure-only"], after=("qemu-source", "meson")),
-            steps.Step("qemu-build", [build_qemu], after=("qemu-configure",), slots=os.cpu_count() or 1),
+            steps.Step("qemu-build", [build_qemu, *(["--qtest"] if tests else [])], after=("qemu-configure",), slots=os.cpu_count() or 1),
         ]
     plan.append(steps.Step("kernel", [os.path.join(paths.VM, "fetch-kernel")]))
     if user and os.path.exists(os.path.join(paths.TOP, "meson.build")):
-        plan.append(steps.Step("userspace", [os.path.join(paths.VM, "build-user")]))
+        plan.append(steps.Step("userspace", [os.path.join(paths.VM, "build-user"), *(["--tests"] if tests else [])]))
     if module and os.path.exists(os.path.join(paths.TOP, "kernel", "Kbuild")):
         plan.append(steps.Step("driver", [os.path.join(paths.VM, "build-module")], after=("kernel",)))
     results = steps.Runner(plan, verbose).run()

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+# The front door: every target calls a script, which brings up to date what it needs.
+#
+# User space is built by meson (meson.build), the driver by kbuild (kernel/Kbuild), QEMU by its own build system; each
+# also works by itself: see docs/building.md.
+
+python := /usr/bin/python3
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test test-deep run shell debug doctor clean distclean
+# Targets share one build tree: run one after the other also under make -j.
+.NOTPARALLEL:
+
+help:
+	@echo 'make bench      build, boot, benchmark; results in build/bench/results.json'
+	@echo '                ARGS="--quick --only D1": arguments of "mmapdemo bench"'
+	@echo 'make test       all tests that run in minutes'
+	@echo 'make test-deep  the checks that need more downloads or time'
+	@echo 'make shell      a prompt in the guest, with everything loaded'
+	@echo 'make run        boot and run CMD="..." in the guest (default: mmapdemo bench ARGS)'
+	@echo 'make debug      the same as shell, waiting for gdb; says how to start it'
+	@echo 'make doctor     what is missing here, with the command that installs it'
+	@echo 'make clean      remove build/;  make distclean: the cache as well'
+	@echo
+	@echo 'Variables: QEMU_SRC=DIR  KERNEL=IMAGE KDIR=DIR  ACCEL=auto|tcg|kvm  MMAPDEMO_CACHE=DIR'
+	@echo '           VM="..." options of the guest for run, shell, debug (tests/vm/run --help)'
+
+bench:
+	@tests/vm/packages install bench
+	@$(python) tests/vm/bench $(ARGS)
+
+test:
+	@tests/vm/packages install test
+	@$(python) tests/vm/suite test
+
+test-deep:
+	@tests/vm/packages install deep
+	@$(python) tests/vm/suite deep
+
+CMD ?= mmapdemo bench $(ARGS)
+export CMD
+
+run:
+	@tests/vm/packages install bench
+	@$(python) tests/vm/run --accel $(or $(ACCEL),auto) $(VM) -- "$$CMD"
+
+shell:
+	@tests/vm/packages install bench
+	@$(python) tests/vm/run --name shell --accel $(or $(ACCEL),auto) $(VM) --interactive
+
+debug:
+	@tests/vm/packages install bench
+	@$(python) tests/vm/run --name debug --accel $(or $(ACCEL),auto) --gdb $(VM) --interactive
+
+doctor:
+	@tests/vm/doctor
+
+clean:
+	rm -rf build
+
+distclean: clean
+	@tests/vm/clean-cache

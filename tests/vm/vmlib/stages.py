@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""The stages of the test suites: each runs something, keeps its output in build/log, and counts it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from . import guest, machine, paths, session, tap
+
+SHOWN_FAILURES = 40
+
+
+class Stages:
+    """Runs stages one after the other and adds them up."""
+
+    def __init__(self):
+        self.total = tap.Count()
+        self.began = time.monotonic()
+        os.makedirs(paths.LOG, exist_ok=True)
+
+    def run(self, name, function):
+        """function(log) -> Count, where log is an open binary file for the stage's whole output."""
+        started = time.monotonic()
+        path = os.path.join(paths.LOG, f"test-{name}.log")
+        print(f"{name}: running", file=sys.stderr, flush=True)
+        with open(path, "wb") as log:
+            try:
+                count = function(log)
+            except (OSError, ValueError, KeyError, subprocess.TimeoutExpired, subprocess.CalledProcessError) as err:
+                count = tap.Count()
+                count.fail(f"{name}: the stage itself broke: {err}")
+        for line in count.skips:
+            print(f"  skipped: {line}")
+        for line in count.failures[:SHOWN_FAILURES]:
+            print(f"  FAILED: {line}")
+        if len(count.failures) > SHOWN_FAILURES:
+            print(f"  ... and {len(count.failures) - SHOWN_FAILURES} more")
+        if count.failed:
+            print(f"  log: {os.path.relpath(path)}")
+        print(f"{name}: {count} ({time.monotonic() - started:.0f} s)", flush=True)
+        self.total.add(count)
+
+    def finish(self):
+        """Print the closing line; return the exit status."""
+        print(self.total, flush=True)
+        return 1 if self.total.failed or not self.total.total else 0
+
+
+def program(words, log, timeout, environment=None):
+    """Run a program with its output into the log; return (stdout, exit status).  Past its time it is killed: None."""
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=paths.TOP,
+                               env=dict(os.environ, **(environment or {})))
+    try:
+        out, status = process.communicate(timeout=timeout)[0], process.returncode
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, status = process.communicate()[0], None
+    log.write(out)
+    return out.decode("utf-8", "replace"), status
+
+
+def machinery(log):
+    """The test machinery's own unit tests."""
+    return tap.count_tap(*program([os.path.join(paths.VM, "selftest")], log, 120), "machinery")
+
+
+def host(user):
+    """Unit and ABI tests on the host, by meson; TAP programs are counted by their tests."""
+    def stage(log):
+        count = tap.Count()
+        results = os.path.join(user, "meson-logs", "testlog.json")
+        if os.path.exists(results):
+            os.unlink(results)
+        _, status = program([paths.PYTHON, "/usr/bin/meson", "test", "-C", user, "--no-rebuild", "--print-errorlogs"],
+                            log, 900)
+        done = set()
+        if os.path.exists(results):
+            with open(results, encoding="utf-8") as stream:
+                for line in stream:
+                    entry = json.loads(line)
+                    done.add(entry["name"])
+                    count.add(count_meson_test(entry))
+        for name in planned_tests(user):
+            if not any(entry == name or entry.endswith(f"/ {name}") or entry.endswith(f":{name}") for entry in done):
+                count.fail(f"{name}: did not run")
+        if count.total == 0:
+            count.fail("meson ran no tests at all")
+        if status != 0 and count.failed == 0:
+            count.fail(f"every test passed, but meson test ended with {tap.describe(status)}")
+        return count
+
+    return stage
+
+
+def planned_tests(user):
+    """Names of the tests that meson knows."""
+    with open(os.path.join(user, "meson-info", "intro-tests.json"), encoding="utf-8") as stream:
+        return [test["name"] for test in json.load(stream)]
+
+
+def count_meson_test(entry):
+    """The count of one line of meson's testlog.json."""
+    name, result, out = entry["name"], entry["result"], entry.get("stdout", "")
+    if any(line.startswith("1..") for line in out.splitlines()):
+        count = tap.count_tap(out, entry.get("returncode", 0), name)
+        if result not in ("OK", "SKIP") and count.failed == 0:
+            count.fail(f"{name}: {result}")
+        return count
+    count = tap.Count()
+    if result == "OK":
+        count.passed = 1
+    elif result == "SKIP":
+        lines = (out or entry.get("stderr", "")).strip().splitlines()
+        count.skip(name, lines[-1] if lines else "")
+    else:
+        count.fail(f"{name}: {result}")
+    return count
+
+
+def style(log):
+    """Style checks over the whole tree."""
+    return tap.count_summary(*program([os.path.join(paths.TOP, "tests", "style", "run")], log, 900), "style")
+
+
+def qtest(qemu):
+    """The device's qtest against the QEMU that was built."""
+    def stage(log):
+        return tap.count_tap(*program([os.path.join(qemu, "mmapdemo-test"), "--tap", "-k"], log, 600,
+                                      {"QTEST_QEMU_BINARY": os.path.join(qemu, "qemu-system-x86_64")}), "qtest")
+
+    return stage
+
+
+class Boot:
+    """One guest of the guest stage: name, how it differs from the plain one, which tests."""
+
+    def __init__(self, name, tests=(), append=(), iommu=False):
+        self.name = name
+        self.tests = tests
+        self.append = append
+        self.iommu = iommu
+
+
+def guest_tests(built, accelerator, one, timeout):
+    """Guest tests in one boot."""
+    def stage(log):
+        out = bytearray()
+
+        def sink(data):
+            out.extend(data)
+            log.write(data)
+            log.flush()
+
+        options = machine.Options()
+        options.accel = accelerator
+        options.append = list(one.append)
+        options.iommu = one.iommu
+        outcome = session.boot(f"test-{one.name}", built, options, guest.Job(["mmapdemo-guest-tests", *one.tests]),
+                               session.Limits(120, timeout), sink)
+        count = tap.count_tap(out.decode("utf-8", "replace"), outcome.status, one.name)
+        if outcome.error:
+            count.fail(f"{one.name}: {outcome.error}; console in {os.path.relpath(outcome.directory)}/console.log")
+        for kind, lines in outcome.kernel_messages:
+            count.fail(f"{one.name}: kernel message: {kind}: {lines[0]}")
+        return count
+
+    return stage
+
+
+# File: types of complaint that do not hold there.
+CHECKPATCH_EXCEPTIONS = {
+    # A list for X-macros is a piece of code, not a value to be put in parentheses.
+    "kernel/include/uapi/linux/mmapdemo_hw.h": "COMPLEX_MACRO",
+}
+
+
+def kernel_checkpatch(log):
+    """The kernel's own style check over each file of the driver and of the contracts."""
+    directory, status = program([os.path.join(paths.VM, "fetch-checkpatch")], log, 1800)
+    count = tap.Count()
+    if status != 0:
+        count.fail(f"kernel-checkpatch: checkpatch.pl could not be fetched ({tap.describe(status)})")
+        return count
+    script = os.path.join(directory.strip().splitlines()[-1], "checkpatch.pl")
+    for place, _, names in sorted(os.walk(os.path.join(paths.TOP, "kernel"))):
+        for name in sorted(names):
+            if not name.endswith((".c", ".h")):
+                continue
+            path = os.path.relpath(os.path.join(place, name), paths.TOP)
+            ignored = ["--ignore", CHECKPATCH_EXCEPTIONS[path]] if path in CHECKPATCH_EXCEPTIONS else []
+            out, status = program(["perl", script, "--no-tree", "--no-summary", "--terse", "--show-types", *ignored,
+                                   "-f", path], log, 120)
+            if status == 0 and not out.strip():
+                count.passed += 1
+            else:
+                lines = out.strip().splitlines()
+                count.fail(f"{lines[0] if lines else path} ({len(lines)} in all)")
+    if not count.total:
+        count.fail("kernel-checkpatch: no files to check")
+    return count
