@@ -29,6 +29,10 @@ apt_open()
 	code=$(apt_codename)
 	main=$(apt_site "$code")
 	security=$(apt_site "$code-security")
+	# A machine without security updates: mirrors keep that archive beside the main one.
+	[ -n "$security" ] || case $main in
+	*/debian/)	security=${main%/}-security/ ;;
+	esac
 	[ -n "$main" ] || die "the machine's apt configuration names no repository for suite '$code': cannot tell which mirror to" \
 		"download from (add one, or supply QEMU_SRC=, KERNEL= and KDIR=)"
 	[ -f "$key" ] || die "no $key: install package debian-archive-keyring"
