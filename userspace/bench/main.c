@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+/*
+ * main.c - one run: options, device, cases, results.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "env.h"
+#include "json.h"
+#include "mmdbench.h"
+#include "options.h"
+#include "print.h"
+#include "trace_one.h"
+
+enum {
+	EXIT_CHECK_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NO_DEVICE = 3,
+	EXIT_INTERRUPTED = 130,
+};
+
+static int device_error(enum mmd_call call, int err, const char *object)
+{
+	char text[512];
+
+	mmd_explain_str(call, err, object, text, sizeof(text));
+	fprintf(stderr, "mmapdemo bench: %s\n", text);
+	return EXIT_NO_DEVICE;
+}
+
+/* The last CPU: the first one has most of the machine's interrupts. */
+static int pin(void)
+{
+	cpu_set_t all, one;
+	int last = -1;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return -1;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all))
+			last = cpu;
+	CPU_ZERO(&one);
+	if (last >= 0)
+		CPU_SET(last, &one);
+	return sched_setaffinity(0, sizeof(one), &one) ? -1 : last;
+}
+
+static int check_device(struct mmb_session *s)
+{
+	volatile void *id;
+	struct mmd_buf page;
+	int err = mmd_info(s->dev, &s->info);
+
+	if (err)
+		return device_error(MMD_CALL_INFO, err, s->opt->device);
+	err = mmd_region_info(s->dev, MMAPDEMO_REGION_USER_PAGE, &page);
+	if (err)
+		return device_error(MMD_CALL_REGION_INFO, err, s->opt->device);
+	err = mmd_map_buf(s->dev, &page, PROT_READ | PROT_WRITE, &s->user);
+	if (err)
+		return device_error(MMD_CALL_MAP, err, s->opt->device);
+	id = mmd_mmio_at(s->user.ptr, MMAPDEMO_REG_USER_ID - MMAPDEMO_USER_BASE);
+	if (mmd_mmio_read32(id) != MMAPDEMO_ID) {
+		fprintf(stderr, "mmapdemo bench: %s: the mapped registers read 0x%08x where 0x%08x "
+			"is expected: the device has left or is another one\n", s->opt->device,
+			mmd_mmio_read32(id), MMAPDEMO_ID);
+		return EXIT_NO_DEVICE;
+	}
+	return 0;
+}
+
+static int session_open(struct mmb_session *s)
+{
+	int err = mmd_open(s->opt->device, 0, &s->dev);
+
+	if (err)
+		return device_error(MMD_CALL_OPEN, err, s->opt->device);
+	err = check_device(s);
+	if (err)
+		return err;
+	s->cpu = pin();
+	s->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->arena = mmap(NULL, MMB_ARENA_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (s->eventfd < 0 || s->arena == MAP_FAILED) {
+		fprintf(stderr, "mmapdemo bench: no memory or file descriptor for the benchmark "
+			"itself: %s\n", strerror(errno));
+		return EXIT_NO_DEVICE;
+	}
+	memset(s->arena, 0x5a, MMB_ARENA_SIZE);
+	return 0;
+}
+
+static void session_close(struct mmb_session *s)
+{
+	mmb_mem_drop(s);
+	mmd_unmap(&s->user);
+	if (s->arena && s->arena != MAP_FAILED)
+		munmap(s->arena, MMB_ARENA_SIZE);
+	mmd_close(s->dev);
+	if (s->eventfd > 0)
+		close(s->eventfd);
+}
+
+static int device_left(const struct mmb_session *s)
+{
+	struct mmd_info info;
+	int err = mmd_info(s->dev, &info);
+
+	mmb_progress_clear(s);
+	fprintf(stderr, "mmapdemo bench: %s: %s while it was being measured%s. No results were "
+		"written; run again once it is back.\n", s->opt->device,
+		err == -ENODEV ? "the device was removed" : "the device took its mappings away",
+		err == -ENODEV ? "" : " (a reset?)");
+	return EXIT_NO_DEVICE;
+}
+
+static int interrupted(const struct mmb_session *s)
+{
+	mmb_progress_clear(s);
+	fputs("mmapdemo bench: interrupted; no results were written\n", stderr);
+	return EXIT_INTERRUPTED;
+}
+
+static int run_cases(struct mmb_session *s, const struct mmb_plan *plan)
+{
+	s->case_count = (unsigned int)plan->n;
+	for (size_t i = 0; i < plan->n; i++) {
+		s->case_no = (unsigned int)i + 1;
+		plan->c[i]->s = s;
+		switch (mmb_case_run(plan->c[i])) {
+		case MMB_GONE:
+			return device_left(s);
+		case MMB_INTR:
+			return interrupted(s);
+		default:
+			break;
+		}
+		if (mmb_interrupted())
+			return interrupted(s);
+		/* Nobody reads the table any more: the JSON file may still be wanted, time is not. */
+		if (ferror(s->out)) {
+			fputs("mmapdemo bench: the table could not be written; stopping\n", stderr);
+			return EXIT_CHECK_FAILED;
+		}
+	}
+	return 0;
+}
+
+static int write_json(const struct mmb_session *s, json_t *env)
+{
+	struct mmb_run_info run = {
+		.cases = s->case_count,
+		.pairs = s->opt->pairs,
+		.seed = s->opt->seed,
+		.seconds = (double)(mmb_now_ns() - s->start_ns) / 1e9,
+		.errors = s->errors,
+		.quick = s->opt->quick,
+	};
+	json_t *root = mmb_json_build(s->results, env, &run);
+	int err = root ? mmb_json_write(s->opt->json, root) : -ENOMEM;
+
+	json_decref(root);
+	if (!err)
+		return 0;
+	fprintf(stderr, "mmapdemo bench: %s: cannot write the results: %s\n", s->opt->json,
+		strerror(-err));
+	return EXIT_CHECK_FAILED;
+}
+
+static int flush_table(FILE *out)
+{
+	if (!fflush(out) && !ferror(out))
+		return 0;
+	fprintf(stderr, "mmapdemo bench: the table could not be written: %s\n", strerror(errno));
+	return EXIT_CHECK_FAILED;
+}
+
+static int measure(struct mmb_session *s, const struct mmb_plan *plan)
+{
+	json_t *env = mmb_env_collect(s, MMB_ENV_FILE);
+	int rc;
+
+	mmb_print_intro(s, env);
+	rc = run_cases(s, plan);
+	if (!rc) {
+		mmb_controls_close(s);
+		mmb_print_outro(s, env);
+		if (s->opt->json)
+			rc = write_json(s, env);
+		if (!rc && s->errors)
+			rc = EXIT_CHECK_FAILED;
+	}
+	json_decref(env);
+	return rc ? rc : flush_table(s->out);
+}
+
+static int run_session(const struct mmb_options *opt, const struct mmb_plan *plan)
+{
+	static struct mmb_session s;	/* survives the jump out of a signal handler */
+	static struct mmb_results results;
+	int rc;
+
+	s.opt = opt;
+	s.results = &results;
+	s.out = opt->json && !strcmp(opt->json, "-") ? stderr : stdout;
+	s.progress = isatty(STDERR_FILENO);
+	s.start_ns = mmb_now_ns();
+	setvbuf(s.out, NULL, _IOLBF, 0);
+	rc = mmb_guard_install();
+	if (rc) {
+		fprintf(stderr, "mmapdemo bench: cannot install signal handlers: %s\n",
+			strerror(-rc));
+		return EXIT_CHECK_FAILED;
+	}
+	if (sigsetjmp(mmb_bus_escape, 1))
+		return device_left(&s);
+	mmb_bus_armed = 1;
+	rc = session_open(&s);
+	if (!rc)
+		rc = opt->trace_one ? mmb_trace_one(&s) : measure(&s, plan);
+	if (rc != EXIT_NO_DEVICE)
+		session_close(&s);
+	mmb_bus_armed = 0;
+	mmb_results_free(&results);
+	return rc;
+}
+
+static int run_options(const struct mmb_options *opt)
+{
+	struct mmb_plan plan = { 0 };
+	const char *unknown;
+	int err, rc = 0;
+
+	mmb_plan_make(&plan, opt);
+	if (mmb_plan_select(&plan, opt, &unknown)) {
+		fprintf(stderr, "mmapdemo bench: --only '%s' names no case and no row; "
+			"'mmapdemo bench list' shows what there is\n", unknown);
+		rc = EXIT_USAGE;
+	} else if (opt->list) {
+		mmb_print_plan(stdout, &plan);
+		rc = flush_table(stdout);
+	} else {
+		err = opt->json ? mmb_json_check(opt->json) : 0;
+		if (err)
+			fprintf(stderr, "mmapdemo bench: %s: cannot write results there: %s\n",
+				opt->json, strerror(-err));
+		rc = err ? EXIT_CHECK_FAILED : run_session(opt, &plan);
+	}
+	mmb_plan_free(&plan);
+	return rc;
+}
+
+int mmdbench_main(int argc, char **argv)
+{
+	/* Figures have a decimal point, whatever the user's language: tables get parsed. */
+	locale_t plain = newlocale(LC_NUMERIC_MASK, "C", duplocale(uselocale((locale_t)0)));
+	locale_t before = plain ? uselocale(plain) : (locale_t)0;
+	struct mmb_options opt;
+	int rc;
+
+	mmb_options_parse(argc, argv, &opt);
+	rc = run_options(&opt);
+	mmb_options_free(&opt);
+	if (plain) {
+		uselocale(before);
+		freelocale(plain);
+	}
+	return rc;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/*
+ * memory.c - the buffers the cases work on, and the patterns that prove a copy.
+ *
+ * Buffers are allocated once and shared by all cases of a run: what a case measures should not
+ * depend on which pages it happened to get.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+
+static uint64_t largest_size(const struct mmb_session *s)
+{
+	uint64_t len = 2u << 20;	/* the other cases want this much */
+
+	for (size_t i = 0; i < s->opt->n_sizes; i++)
+		if (s->opt->sizes[i] > len)
+			len = s->opt->sizes[i];
+	return len;
+}
+
+/* Guards and skew come on top, where the platform has room for them. */
+static uint64_t wanted_len(const struct mmb_session *s, uint32_t technique)
+{
+	uint64_t len = largest_size(s) + MMB_SLACK;
+	uint64_t most = s->info.max_bytes;
+
+	if (technique == MMAPDEMO_TECH_BAR)
+		most = s->info.mem_free;
+	else if (technique != MMAPDEMO_TECH_VMALLOC)
+		most = s->info.max_contig;
+	return len < most ? len : most;
+}
+
+int mmb_mem_get(struct mmb_session *s, uint32_t technique, struct mmb_mem **mem)
+{
+	struct mmb_mem *m = &s->mem[technique];
+
+	*mem = m;
+	if (m->map.ptr || m->err)
+		return m->err;
+	m->err = mmd_buf_alloc(s->dev, technique, wanted_len(s, technique), MMAPDEMO_CACHE_DEFAULT,
+			       0, &m->buf);
+	if (m->err)
+		return m->err;
+	m->err = mmd_map_buf(s->dev, &m->buf, PROT_READ | PROT_WRITE, &m->map);
+	if (m->err) {
+		mmd_buf_free(s->dev, m->buf.handle);
+		memset(&m->buf, 0, sizeof(m->buf));
+		return m->err;
+	}
+	/* Fault it in now: first touches are measured by their own case. */
+	mmd_mem_set(m->map.ptr, 0, m->map.len);
+	return 0;
+}
+
+void mmb_mem_drop(struct mmb_session *s)
+{
+	for (size_t i = 0; i < sizeof(s->mem) / sizeof(s->mem[0]); i++) {
+		if (!s->mem[i].map.ptr)
+			continue;
+		mmd_unmap(&s->mem[i].map);
+		mmd_buf_free(s->dev, s->mem[i].buf.handle);
+	}
+	memset(s->mem, 0, sizeof(s->mem));
+}
+
+unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, unsigned int vary)
+{
+	uintptr_t base = (uintptr_t)s->arena / MMB_PAGE;
+	uintptr_t away = (uintptr_t)other / MMB_PAGE;
+	uintptr_t page = base + 2 * (vary % 16);
+
+	if (!((page - away) & 1))
+		page++;
+	return s->arena + (page - base) * MMB_PAGE;
+}
+
+static inline uint64_t pattern_word(uint64_t seed, uint64_t index)
+{
+	return (seed ^ index) * 0x9e3779b97f4a7c15ULL + index;
+}
+
+void mmb_fill(volatile void *mem, size_t len, uint64_t seed)
+{
+	volatile uint64_t *word = mem;
+
+	for (size_t i = 0; i < len / sizeof(*word); i++)
+		word[i] = pattern_word(seed, i);
+}
+
+size_t mmb_check(const volatile void *mem, size_t len, uint64_t seed)
+{
+	const volatile uint64_t *word = mem;
+
+	for (size_t i = 0; i < len / sizeof(*word); i++)
+		if (word[i] != pattern_word(seed, i))
+			return i * sizeof(*word);
+	return len;
+}
+
+#define POISON	0xa5
+
+void mmb_proof_prepare(const struct mmb_proof *p)
+{
+	mmb_fill(p->from, p->len, p->seed);
+	mmd_mem_set(p->to - p->before, POISON, p->before + p->len + p->behind);
+}
+
+static bool is_poison(const volatile unsigned char *mem, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (mem[i] != POISON)
+			return false;
+	return true;
+}
+
+enum mmb_rc mmb_proof_guards(struct mmb_case *c, const char *what, const struct mmb_proof *p)
+{
+	if (!is_poison(p->to - p->before, p->before))
+		return mmb_wrong(c, "%s: bytes in front of the destination were written", what);
+	if (!is_poison(p->to + p->len, p->behind))
+		return mmb_wrong(c, "%s: bytes behind the destination were written", what);
+	return MMB_OK;
+}
+
+enum mmb_rc mmb_proof_check(struct mmb_case *c, const char *what, const struct mmb_proof *p)
+{
+	size_t at = mmb_check(p->to, p->len, p->seed);
+
+	if (at != p->len)
+		return mmb_wrong(c, "%s: the data is wrong from byte %zu of %zu on", what, at,
+				 p->len);
+	at = mmb_check(p->from, p->len, p->seed);
+	if (at != p->len)
+		return mmb_wrong(c, "%s: the source was changed at byte %zu of %zu", what, at,
+				 p->len);
+	return mmb_proof_guards(c, what, p);
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+/*
+ * options.c - the command line of `mmapdemo bench`, checked before anything is touched.
+ */
+#include "options.h"
+
+#include <argp.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+	KEY_ONLY = 256, KEY_SIZES, KEY_PAIRS, KEY_SEED, KEY_BUDGET, KEY_TRACE_ONE, KEY_ALL,
+};
+
+static const struct argp_option argp_options[] = {
+	{ "quick", 'q', NULL, 0, "Fewer sizes and no long waits: about a quarter of the time", 0 },
+	{ "json", 'j', "FILE", 0, "Also write all results to FILE (- is standard output; the "
+	  "table goes to standard error then)", 0 },
+	{ "device", 'd', "NODE", 0, "Device node, default " MMD_DEFAULT_PATH, 0 },
+	{ "only", KEY_ONLY, "GLOB[,GLOB...]", 0, "Only the cases or rows named so, such as L1, "
+	  "'D1*', 'dma.*.to_device'; see list. May be repeated", 0 },
+	{ "sizes", KEY_SIZES, "SIZE[,SIZE...]", 0, "Sizes of the transfer sweep, 64 to 16M in steps "
+	  "of 64 bytes", 0 },
+	{ "pairs", KEY_PAIRS, "N", 0, "Rounds of each case, 15 or more, default 25", 0 },
+	{ "seed", KEY_SEED, "N", 0, "Seed of data patterns and bootstrap, default 1", 0 },
+	{ "budget", KEY_BUDGET, "SECONDS", 0, "Repeat noisy cases only in the first SECONDS, "
+	  "default 80 (quick: 20)", 0 },
+	{ "all", KEY_ALL, NULL, 0, "Print every row, not only the chosen ones", 0 },
+	{ "trace-one", KEY_TRACE_ONE, NULL, 0, "Run one 4 KiB transfer in each direction, print its "
+	  "sequence number and times, and end: to be found again in the driver's "
+	  "tracepoints and in QEMU's trace", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const char doc[] =
+	"Measure what user space gains by mapping a device instead of calling the kernel."
+	"\vExit status: 0 every row ran and its data was right (targets missed are no error), 1 wrong "
+	"data or results that could not be written, 2 usage, 3 no device, unsuitable or gone, 130 "
+	"interrupted.";
+
+/* Growing copies of what the options name; freed by mmb_options_free(). */
+struct parsed {
+	struct mmb_options *opt;
+	const char **only;
+	uint64_t *sizes;
+	bool sizes_given;
+	bool budget_given;
+};
+
+int mmb_parse_size(const char *text, uint64_t *bytes)
+{
+	static const struct {
+		const char *name;
+		unsigned int shift;
+	} units[] = {
+		{ "", 0 }, { "B", 0 }, { "K", 10 }, { "KiB", 10 }, { "M", 20 }, { "MiB", 20 },
+		{ "G", 30 }, { "GiB", 30 },
+	};
+	unsigned long long value;
+	char *end;
+
+	/* strtoull() takes "-1" and " 1": a size starts with a digit. */
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno)
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcasecmp(end, units[i].name))
+			continue;
+		if (value > UINT64_MAX >> units[i].shift)
+			return -EINVAL;
+		*bytes = (uint64_t)value << units[i].shift;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static uint64_t parse_number(const char *arg, const char *option, uint64_t lo, uint64_t hi,
+			     struct argp_state *state)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(arg, &end, 10);
+	if (!isdigit((unsigned char)*arg) || *end || errno || value < lo || value > hi)
+		argp_error(state, "--%s '%s': a number from %llu to %llu is needed", option, arg,
+			   (unsigned long long)lo, (unsigned long long)hi);
+	return value;
+}
+
+static void *grow(void *array, size_t n, size_t size)
+{
+	array = reallocarray(array, n, size);
+	if (!array)
+		abort();
+	return array;
+}
+
+static void parse_only(char *arg, struct parsed *p, struct argp_state *state)
+{
+	char *save = NULL;
+
+	for (char *glob = strtok_r(arg, ",", &save); glob; glob = strtok_r(NULL, ",", &save)) {
+		p->only = grow(p->only, p->opt->n_only + 1, sizeof(*p->only));
+		p->only[p->opt->n_only++] = glob;
+	}
+	if (!p->opt->n_only)
+		argp_error(state, "--only needs a name: see '%s list'", state->name);
+}
+
+static int compare_size(const void *pa, const void *pb)
+{
+	uint64_t a = *(const uint64_t *)pa;
+	uint64_t b = *(const uint64_t *)pb;
+
+	return (a > b) - (a < b);
+}
+
+static void parse_sizes(char *arg, struct parsed *p, struct argp_state *state)
+{
+	struct mmb_options *opt = p->opt;
+	char *save = NULL;
+	size_t n = 0;
+
+	for (char *word = strtok_r(arg, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		uint64_t size;
+
+		if (mmb_parse_size(word, &size) || size < MMB_SIZE_MIN || size > MMB_SIZE_MAX ||
+		    size % MMB_SIZE_STEP)
+			argp_error(state, "impossible size '%s': a transfer of the sweep has 64 to "
+				   "16M bytes, in steps of 64", word);
+		if (opt->n_sizes == MMB_SIZES_MAX)
+			argp_error(state, "--sizes: more than %u sizes", MMB_SIZES_MAX);
+		p->sizes = grow(p->sizes, opt->n_sizes + 1, sizeof(*p->sizes));
+		p->sizes[opt->n_sizes++] = size;
+	}
+	if (!opt->n_sizes)
+		argp_error(state, "--sizes needs a size, such as 4K");
+	qsort(p->sizes, opt->n_sizes, sizeof(*p->sizes), compare_size);
+	for (size_t i = 0; i < opt->n_sizes; i++)
+		if (!n || p->sizes[i] != p->sizes[n - 1])
+			p->sizes[n++] = p->sizes[i];
+	opt->n_sizes = n;
+	p->sizes_given = true;
+}
+
+static error_t parse_opt(int key, char *arg, struct argp_state *state)
+{
+	struct parsed *p = state->input;
+	struct mmb_options *opt = p->opt;
+
+	switch (key) {
+	case 'q':
+		opt->quick = true;
+		break;
+	case 'j':
+		if (!*arg)
+			argp_error(state, "--json needs the name of a file");
+		opt->json = arg;
+		break;
+	case 'd':
+		opt->device = arg;
+		break;
+	case KEY_ONLY:
+		parse_only(arg, p, state);
+		break;
+	case KEY_SIZES:
+		parse_sizes(arg, p, state);
+		break;
+	case KEY_PAIRS:
+		opt->pairs = (unsigned int)parse_number(arg, "pairs", MMB_PAIRS_MIN, 10000, state);
+		break;
+	case KEY_SEED:
+		opt->seed = parse_number(arg, "seed", 0, INT64_MAX, state);
+		break;
+	case KEY_BUDGET:
+		opt->budget_s = (unsigned int)parse_number(arg, "budget", 0, 86400, state);
+		p->budget_given = true;
+		break;
+	case KEY_ALL:
+		opt->all_rows = true;
+		break;
+	case KEY_TRACE_ONE:
+		opt->trace_one = true;
+		break;
+	case ARGP_KEY_ARG:
+		if (strcmp(arg, "list"))
+			argp_error(state, "'%s' is not something bench can do: there is 'list', "
+				   "and rows are chosen by --only", arg);
+		opt->list = true;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static void default_sizes(struct parsed *p)
+{
+	struct mmb_options *opt = p->opt;
+	/* Quick: where the curves bend. */
+	unsigned int step = opt->quick ? 3 : 1;
+
+	for (unsigned int shift = 6; shift <= 24; shift += step) {
+		p->sizes = grow(p->sizes, opt->n_sizes + 1, sizeof(*p->sizes));
+		p->sizes[opt->n_sizes++] = 1ULL << shift;
+	}
+}
+
+void mmb_options_parse(int argc, char **argv, struct mmb_options *opt)
+{
+	static const struct argp argp = {
+		.options = argp_options, .parser = parse_opt, .args_doc = "[list]", .doc = doc,
+	};
+	struct parsed p = { .opt = opt };
+
+	memset(opt, 0, sizeof(*opt));
+	opt->device = MMD_DEFAULT_PATH;
+	opt->pairs = MMB_PAIRS;
+	opt->seed = 1;
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, &p);
+	if (!p.sizes_given)
+		default_sizes(&p);
+	if (!p.budget_given)
+		opt->budget_s = opt->quick ? 20 : 80;
+	opt->only = p.only;
+	opt->sizes = p.sizes;
+}
+
+void mmb_options_free(struct mmb_options *opt)
+{
+	free((void *)opt->only);
+	free((void *)opt->sizes);
+}

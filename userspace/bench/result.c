@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/*
+ * result.c - rows, the table of targets, verdicts.
+ */
+#include "result.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Floors to beat, from measurements on this kind of set-up (docs/benchmarking.md). What depends on
+ * transfers without a system call is published but not judged: a one-shot engine behind an ioctl
+ * pays for entering the kernel twice per transfer and cannot get there.
+ */
+static const struct mmb_target targets[] = {
+	{ "X1.load", "0", 0, 0, true },
+	{ "X1.store", "0", 0, 0, true },
+	{ "L1", ">= 200", 200, NAN, true },
+	{ "L4.load", "0.97 - 1.03", 0.97, 1.03, true },
+	{ "L4.store", "0.97 - 1.03", 0.97, 1.03, true },
+	{ "L4.stream", "0.97 - 1.03", 0.97, 1.03, true },
+	{ "D2", ">= 4.5", 4.5, NAN, true },
+	{ "D1.64KiB.*_device", ">= 0.8", 0.8, NAN, false },
+	{ "D1.512KiB.*_device", ">= 0.95", 0.95, NAN, false },
+	{ "D1.1MiB.*_device", ">= 0.95", 0.95, NAN, false },
+	{ "D1.2MiB.*_device", ">= 0.95", 0.95, NAN, false },
+	{ "D1.4MiB.*_device", ">= 0.95", 0.95, NAN, false },
+	{ "D4.nvme", ">= 200", 200, NAN, false },
+	{ "D4.virtio_blk", ">= 200", 200, NAN, false },
+	{ "D4.edu", ">= 300000", 300000, NAN, false },
+	{ "D4.null_blk", ">= 15", 15, NAN, false },
+	{ "D6.64B", "<= 1.4", NAN, 1.4, false },
+	{ "D6.4KiB", "<= 1.7", NAN, 1.7, false },
+};
+
+const char *mmb_verdict_name(enum mmb_verdict verdict)
+{
+	static const char *const names[] = {
+		[MMB_INFO] = "info",
+		[MMB_PASS] = "pass",
+		[MMB_FAIL] = "fail",
+		[MMB_NOISY] = "noisy",
+		[MMB_INCONCLUSIVE] = "inconclusive",
+		[MMB_SKIPPED] = "skipped",
+	};
+
+	return names[verdict];
+}
+
+const struct mmb_target *mmb_target_find(const char *id)
+{
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+		if (!fnmatch(targets[i].id, id, 0))
+			return &targets[i];
+	return NULL;
+}
+
+enum mmb_verdict mmb_judge(const struct mmb_target *target, double median)
+{
+	if (!target || !target->judged)
+		return MMB_INFO;
+	/* Written so that a NaN median fails. */
+	if (!isnan(target->lo) && !(median >= target->lo))
+		return MMB_FAIL;
+	if (!isnan(target->hi) && !(median <= target->hi))
+		return MMB_FAIL;
+	return MMB_PASS;
+}
+
+struct mmb_row *mmb_row_add(struct mmb_results *results, enum mmb_row_kind kind, const char *id,
+			    const char *what, const char *unit)
+{
+	struct mmb_row *row;
+
+	if (results->n == results->cap) {
+		size_t cap = results->cap ? results->cap * 2 : 64;
+		struct mmb_row **rows = reallocarray(results->row, cap, sizeof(*rows));
+
+		if (!rows)
+			return NULL;
+		results->row = rows;
+		results->cap = cap;
+	}
+	row = calloc(1, sizeof(*row));
+	if (!row)
+		return NULL;
+	row->what = strdup(what);
+	if (!row->what) {
+		free(row);
+		return NULL;
+	}
+	row->kind = kind;
+	snprintf(row->id, sizeof(row->id), "%s", id);
+	snprintf(row->unit, sizeof(row->unit), "%s", unit);
+	if (kind != MMB_ROW_CONTROL)
+		row->target = mmb_target_find(id);
+	results->row[results->n++] = row;
+	return row;
+}
+
+void mmb_row_reason(struct mmb_row *row, enum mmb_verdict verdict, const char *reason)
+{
+	free(row->reason);
+	row->reason = strdup(reason);
+	row->verdict = verdict;
+}
+
+struct mmb_row *mmb_row_find(const struct mmb_results *results, const char *id)
+{
+	for (size_t i = 0; i < results->n; i++)
+		if (!strcmp(results->row[i]->id, id))
+			return results->row[i];
+	return NULL;
+}
+
+void mmb_results_free(struct mmb_results *results)
+{
+	for (size_t i = 0; i < results->n; i++) {
+		free(results->row[i]->what);
+		free(results->row[i]->reason);
+		free(results->row[i]->hist);
+		mmb_vec_free(&results->row[i]->series);
+		free(results->row[i]);
+	}
+	free(results->row);
+	memset(results, 0, sizeof(*results));
+}

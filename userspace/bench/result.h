@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * result.h - the rows a run leaves behind, and how they are judged.
+ *
+ * For: the runner (makes rows), the terminal table and the JSON file (show them), compare.
+ * Not for: measuring.
+ */
+#ifndef MMB_RESULT_H
+#define MMB_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stats.h"
+
+#define MMB_ID_LEN		64
+#define MMB_SCHEMA_VERSION	1
+
+enum mmb_verdict {
+	MMB_INFO,		/* there is no target, or it is not judged in this version */
+	MMB_PASS,
+	MMB_FAIL,
+	MMB_NOISY,		/* a control scattered and there was no time to repeat */
+	MMB_INCONCLUSIVE,	/* a control scattered in every try: no number */
+	MMB_SKIPPED,		/* see the reason */
+};
+
+const char *mmb_verdict_name(enum mmb_verdict verdict);
+
+/* A floor or ceiling to beat. NAN: open on this side. */
+struct mmb_target {
+	const char *id;		/* of a row, or a glob */
+	const char *text;
+	double lo;
+	double hi;
+	bool judged;		/* else published, with verdict info */
+};
+
+/** mmb_target_find() - of a ratio or an exact count. NULL: the row has no target. */
+const struct mmb_target *mmb_target_find(const char *id);
+
+/** mmb_judge() - PASS, FAIL, or INFO when there is nothing to be judged. */
+enum mmb_verdict mmb_judge(const struct mmb_target *target, double median);
+
+enum mmb_row_kind {
+	MMB_ROW_CONTROL,
+	MMB_ROW_METRIC,
+	MMB_ROW_RATIO,
+	MMB_ROW_KINDS
+};
+
+struct mmb_row {
+	enum mmb_row_kind kind;
+	char id[MMB_ID_LEN];
+	char *what;
+	char unit[24];
+	enum mmb_verdict verdict;
+	char *reason;			/* of skipped, inconclusive, noisy; else NULL */
+	struct mmb_summary sum;		/* n = 0: no number */
+	struct mmb_hist *hist;		/* NULL: none */
+	struct mmb_vec series;		/* controls: all values so far */
+	const struct mmb_target *target;
+	uint64_t bytes;			/* per operation; 0: says nothing */
+	unsigned int tries;
+	unsigned long errors;
+	char over[2][MMB_ID_LEN];	/* ratios: ids of a and b */
+	bool detail;			/* not in the short table */
+};
+
+struct mmb_results {
+	struct mmb_row **row;
+	size_t n;
+	size_t cap;
+};
+
+/** mmb_row_add() - a new row at the end; NULL when out of memory. Texts are copied. */
+struct mmb_row *mmb_row_add(struct mmb_results *results, enum mmb_row_kind kind, const char *id,
+			    const char *what, const char *unit);
+
+/** mmb_row_reason() - set verdict and reason (copied). */
+void mmb_row_reason(struct mmb_row *row, enum mmb_verdict verdict, const char *reason);
+
+/** mmb_row_find() - NULL: there is none. */
+struct mmb_row *mmb_row_find(const struct mmb_results *results, const char *id);
+
+void mmb_results_free(struct mmb_results *results);
+
+#endif /* MMB_RESULT_H */

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: MIT
+/*
+ * runner.c - takes the arms of a case in turn, decides whether the machine was quiet, makes rows.
+ *
+ * A case goes: setup, then up to three tries of (prepare, warm up, rounds, verify), then
+ * rows, teardown. Data is poisoned in prepare and checked in verify, outside of what is timed; a
+ * case whose data is wrong gives no row at all.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "print.h"
+
+static enum mmb_rc timed_run(struct mmb_arm *arm, uint64_t ops, double *ns)
+{
+	uint64_t start = mmb_now_ns();
+	enum mmb_rc rc = arm->run(arm, ops);
+
+	*ns = (double)(mmb_now_ns() - start);
+	return rc;
+}
+
+/* First touches, translation, branch history; and how many operations make a batch. */
+static enum mmb_rc warm_up(struct mmb_arm *arm)
+{
+	uint64_t ops = arm->ops ? arm->ops : 1;
+	double ns;
+	enum mmb_rc rc = timed_run(arm, ops, &ns);
+
+	if (rc || arm->ops)
+		return rc;
+	for (;;) {
+		rc = timed_run(arm, ops, &ns);
+		if (rc)
+			return rc;
+		if (ns >= MMB_BATCH_NS / 4 || (arm->max_ops && ops >= arm->max_ops))
+			break;
+		ops *= 2;
+	}
+	ops = (uint64_t)((double)ops * MMB_BATCH_NS / (ns + 1)) + 1;
+	if (arm->max_ops && ops > arm->max_ops)
+		ops = arm->max_ops;
+	/* The access loops go in steps of eight. */
+	arm->ops = ops < 8 ? ops : (ops + 7) / 8 * 8;
+	return MMB_OK;
+}
+
+static double round_value(const struct mmb_arm *arm)
+{
+	struct mmb_summary sum;
+
+	if (mmb_summarize(arm->seen.v + arm->round_start, arm->seen.n - arm->round_start, &sum))
+		return NAN;
+	return sum.median;
+}
+
+static enum mmb_rc one_round(struct mmb_case *c)
+{
+	for (size_t i = 0; i < c->n_arms; i++) {
+		struct mmb_arm *arm = &c->arm[i];
+		enum mmb_rc rc;
+		double ns;
+
+		if (arm->skip)
+			continue;
+		if (mmb_interrupted())
+			return MMB_INTR;
+		arm->round_start = arm->seen.n;
+		rc = timed_run(arm, arm->ops, &ns);
+		if (rc)
+			return rc;
+		if (!(arm->flags & MMB_ARM_SELF_TIMED))
+			mmb_observe(arm, ns / (double)arm->ops);
+		if (mmb_vec_push(&arm->rounds, round_value(arm)))
+			abort();
+	}
+	return MMB_OK;
+}
+
+unsigned int mmb_case_pairs(const struct mmb_case *c)
+{
+	return c->pairs ? c->pairs : c->s->opt->pairs;
+}
+
+static enum mmb_rc timed_rounds(struct mmb_case *c)
+{
+	enum mmb_rc rc;
+
+	for (size_t i = 0; i < c->n_arms; i++) {
+		if (c->arm[i].skip)
+			continue;
+		rc = warm_up(&c->arm[i]);
+		if (rc)
+			return rc;
+	}
+	for (size_t i = 0; i < c->n_arms; i++) {
+		mmb_vec_reset(&c->arm[i].seen);
+		mmb_vec_reset(&c->arm[i].rounds);
+	}
+	for (unsigned int round = 0; round < mmb_case_pairs(c); round++) {
+		rc = one_round(c);
+		if (rc)
+			return rc;
+	}
+	return MMB_OK;
+}
+
+static enum mmb_rc one_try(struct mmb_case *c)
+{
+	enum mmb_rc rc = MMB_OK;
+
+	if (c->ops->prepare)
+		rc = c->ops->prepare(c);
+	if (!rc)
+		rc = c->ops->run ? c->ops->run(c) : timed_rounds(c);
+	if (!rc && c->ops->verify)
+		rc = c->ops->verify(c);
+	return rc;
+}
+
+/* The control that scattered most, if it did so beyond the limit; else NULL. */
+static const struct mmb_arm *noisiest(const struct mmb_case *c, double *spread)
+{
+	const struct mmb_arm *worst = NULL;
+	struct mmb_summary sum;
+
+	*spread = MMB_SPREAD_MAX;
+	for (size_t i = 0; i < c->n_arms; i++) {
+		const struct mmb_arm *arm = &c->arm[i];
+
+		if (!(arm->flags & MMB_ARM_CONTROL) || arm->skip)
+			continue;
+		if (mmb_summarize(arm->rounds.v, arm->rounds.n, &sum))
+			continue;
+		/* Written so that a control without a spread counts as the worst. */
+		if (!(sum.spread <= *spread)) {
+			*spread = sum.spread;
+			worst = arm;
+		}
+	}
+	return worst;
+}
+
+static bool time_left(const struct mmb_session *s)
+{
+	return (mmb_now_ns() - s->start_ns) / 1000000000ULL < s->opt->budget_s;
+}
+
+/* --- rows --------------------------------------------------------------------------------- */
+
+static void count_controls(struct mmb_case *c)
+{
+	for (size_t i = 0; i < c->n_arms; i++) {
+		struct mmb_arm *arm = &c->arm[i];
+		struct mmb_row *row;
+
+		if (!(arm->flags & MMB_ARM_CONTROL) || arm->skip)
+			continue;
+		row = mmb_row_find(c->s->results, arm->id);
+		if (!row)
+			row = mmb_row_add(c->s->results, MMB_ROW_CONTROL, arm->id, arm->what,
+					  arm->unit ? arm->unit : "ns");
+		if (!row || mmb_vec_append(&row->series, &arm->rounds))
+			abort();
+		row->bytes = arm->bytes;
+		row->tries++;
+		arm->row = row;
+	}
+}
+
+static struct mmb_hist *histogram(const struct mmb_vec *seen)
+{
+	struct mmb_hist *hist = calloc(1, sizeof(*hist));
+
+	if (!hist)
+		abort();
+	for (size_t i = 0; i < seen->n; i++)
+		if (mmb_hist_add(hist, seen->v[i]))
+			abort();	/* mmb_summarize() has refused these before */
+	return hist;
+}
+
+void mmb_controls_close(struct mmb_session *s)
+{
+	for (size_t i = 0; i < s->results->n; i++) {
+		struct mmb_row *row = s->results->row[i];
+
+		if (row->kind != MMB_ROW_CONTROL)
+			continue;
+		if (mmb_summarize(row->series.v, row->series.n, &row->sum))
+			abort();
+		row->hist = histogram(&row->series);
+	}
+}
+
+static struct mmb_row *new_row(struct mmb_case *c, enum mmb_row_kind kind, const char *id,
+			       const char *what, const char *unit)
+{
+	struct mmb_row *row = mmb_row_add(c->s->results, kind, id, what, unit);
+
+	if (!row)
+		abort();
+	row->tries = c->try;
+	return row;
+}
+
+/* The verdict on a row with a number. Inconclusive ones lose it. */
+static void judge(const struct mmb_case *c, struct mmb_row *row, const char *noise)
+{
+	if (c->noisy && c->try == MMB_TRIES) {
+		memset(&row->sum, 0, sizeof(row->sum));
+		free(row->hist);
+		row->hist = NULL;
+		mmb_row_reason(row, MMB_INCONCLUSIVE, noise);
+	} else if (c->noisy) {
+		mmb_row_reason(row, MMB_NOISY, noise);
+	} else {
+		row->verdict = mmb_judge(row->target, row->sum.median);
+	}
+}
+
+static enum mmb_rc arm_row(struct mmb_case *c, struct mmb_arm *arm, const char *noise)
+{
+	const char *unit = arm->unit ? arm->unit : c->ops->group->unit;
+	struct mmb_summary sum;
+	struct mmb_row *row;
+	int err = 0;
+
+	if (!arm->skip)
+		err = mmb_summarize(arm->seen.v, arm->seen.n, &sum);
+	if (err)
+		return mmb_wrong(c, "%s: the measured values are not numbers: %s", arm->id,
+				 strerror(-err));
+	row = new_row(c, MMB_ROW_METRIC, arm->id, arm->what, unit);
+	arm->row = row;
+	row->detail = arm->flags & MMB_ARM_DETAIL;
+	row->bytes = arm->bytes;
+	if (arm->skip) {
+		mmb_row_reason(row, MMB_SKIPPED, arm->skip);
+		return MMB_OK;
+	}
+	row->sum = sum;
+	row->hist = histogram(&arm->seen);
+	judge(c, row, noise);
+	return MMB_OK;
+}
+
+/* Each row has its own stream, so that its interval does not depend on which others were run. */
+static uint64_t seed_of(const struct mmb_session *s, const char *id)
+{
+	uint64_t seed = s->opt->seed;
+
+	for (; *id; id++) {
+		seed ^= (unsigned char)*id;
+		seed = mmb_random(&seed);
+	}
+	return seed;
+}
+
+static enum mmb_rc pair_row(struct mmb_case *c, struct mmb_pair *pair, const char *noise)
+{
+	const char *skip = pair->a->skip ? pair->a->skip : pair->b->skip;
+	struct mmb_summary sum;
+	struct mmb_row *row;
+	int err = 0;
+
+	if (!skip)
+		err = mmb_ratio_summarize(pair->a->rounds.v, pair->b->rounds.v, pair->a->rounds.n,
+					  seed_of(c->s, pair->id), &sum);
+	if (err)
+		return mmb_wrong(c, "%s: the ratio of %s to %s is not a number: %s", pair->id,
+				 pair->a->id, pair->b->id, strerror(-err));
+	row = new_row(c, MMB_ROW_RATIO, pair->id, pair->what, "ratio");
+	pair->row = row;
+	row->detail = pair->detail;
+	snprintf(row->over[0], sizeof(row->over[0]), "%s", pair->a->id);
+	snprintf(row->over[1], sizeof(row->over[1]), "%s", pair->b->id);
+	if (skip) {
+		mmb_row_reason(row, MMB_SKIPPED, skip);
+		return MMB_OK;
+	}
+	row->sum = sum;
+	judge(c, row, noise);
+	return MMB_OK;
+}
+
+static enum mmb_rc make_rows(struct mmb_case *c, const char *noise)
+{
+	enum mmb_rc rc = MMB_OK;
+
+	for (size_t i = 0; i < c->n_arms && !rc; i++)
+		if (!(c->arm[i].flags & MMB_ARM_CONTROL))
+			rc = arm_row(c, &c->arm[i], noise);
+	for (size_t i = 0; i < c->n_pairs && !rc; i++)
+		rc = pair_row(c, &c->pair[i], noise);
+	return rc;
+}
+
+static void make_skipped_rows(struct mmb_case *c)
+{
+	char ids[sizeof(c->rows)], *save = NULL;
+
+	memcpy(ids, c->rows, sizeof(ids));
+	for (char *id = strtok_r(ids, " ", &save); id; id = strtok_r(NULL, " ", &save))
+		mmb_row_reason(new_row(c, MMB_ROW_RATIO, id, c->what, "ratio"), MMB_SKIPPED,
+			       c->skip);
+}
+
+static enum mmb_rc tries(struct mmb_case *c)
+{
+	char noise[160] = "";
+	enum mmb_rc rc;
+
+	for (c->try = 1;; c->try++) {
+		const struct mmb_arm *worst;
+		double spread;
+
+		mmb_progress(c->s, c);
+		rc = one_try(c);
+		if (rc)
+			return rc;
+		count_controls(c);
+		worst = noisiest(c, &spread);
+		c->noisy = worst;
+		if (!worst)
+			break;
+		snprintf(noise, sizeof(noise),
+			 "%s scattered: p90/p10 = %.2f, limit %.1f, try %u of %d", worst->id, spread,
+			 MMB_SPREAD_MAX, c->try, MMB_TRIES);
+		if (c->try == MMB_TRIES || !time_left(c->s))
+			break;
+	}
+	return make_rows(c, noise);
+}
+
+enum mmb_rc mmb_case_run(struct mmb_case *c)
+{
+	enum mmb_rc rc;
+
+	c->try = 1;
+	mmb_progress(c->s, c);
+	if (!c->ops->run)
+		mmb_controls_add(c);
+	rc = c->ops->setup(c);
+	if (!rc)
+		rc = tries(c);
+	if (rc == MMB_SKIP) {
+		make_skipped_rows(c);
+		rc = MMB_OK;
+	}
+	if (!rc)
+		mmb_print_case(c);
+	if (c->ops->teardown && rc != MMB_GONE)
+		c->ops->teardown(c);
+	return rc;
+}
