@@ -5,7 +5,7 @@
 CONFIG_Q35=y
 CONFIG_PCIE_PORT=y
 CONFIG_VTD=y
-# CONFIG_MMAPDEMO=y
+CONFIG_MMAPDEMO=y
 
 # Peers that the benchmarks compare with.
 CONFIG_EDU=y

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mmapdemo: from causes to MSI-X messages. Masking and pending bits are the
+ * business of the PCI core.
+ */
+
+#include "qemu/osdep.h"
+#include "hw/pci/msix.h"
+#include "mmapdemo-internal.h"
+#include "trace.h"
+
+static void irq_send(MmapdemoState *s, unsigned vector)
+{
+    PCIDevice *pdev = PCI_DEVICE(s);
+    MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
+    bool engaged = guard->engaged_in_io;
+
+    if (!msix_enabled(pdev) || !mmapdemo_bus_ok(s)) {
+        trace_mmapdemo_irq_drop(s->name, vector);
+        return;
+    }
+    s->cnt[MMAPDEMO_CNT(IRQ_RAISED)]++;
+    trace_mmapdemo_irq_send(s->name, vector);
+
+    /*
+     * The guest chose the address: it may be a register of ours. The core
+     * refuses that inside an MMIO access or a guarded bottom half, but not
+     * inside a work item of a vCPU nor a write to configuration space.
+     */
+    guard->engaged_in_io = true;
+    msix_notify(pdev, vector);
+    guard->engaged_in_io = engaged;
+}
+
+void mmapdemo_irq_event(MmapdemoState *s, unsigned vector)
+{
+    uint32_t bit = 1U << vector;
+
+    s->irq_status |= bit;
+    if (s->irq_enable & bit) {
+        irq_send(s, vector);
+    } else {
+        s->cnt[MMAPDEMO_CNT(IRQ_SUPPRESSED)]++;
+        trace_mmapdemo_irq_suppress(s->name, vector);
+    }
+}
+
+void mmapdemo_irq_enable(MmapdemoState *s, uint32_t mask)
+{
+    uint32_t due = mask & ~s->irq_enable & s->irq_status;
+
+    s->irq_enable = mask;
+    for (unsigned vector = 0; vector < MMAPDEMO_NUM_VECTORS; vector++) {
+        if (due & 1U << vector) {
+            irq_send(s, vector);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mmapdemo: the device's state, and what its files offer each other.
+ *
+ * What the guest sees is defined in hw/mmapdemo/mmapdemo_hw.h and described in
+ * docs/specs/mmapdemo.rst, never here.
+ */
+#ifndef HW_MMAPDEMO_INTERNAL_H
+#define HW_MMAPDEMO_INTERNAL_H
+
+#include "qemu/thread.h"
+#include "qemu/units.h"
+#include "hw/pci/pci_device.h"
+#include "system/runstate.h"
+#include "qom/object.h"
+#include "compat.h"
+
+/* Linux spells the byte order in the type; QEMU's linux/types.h has no such */
+#define __le32 uint32_t
+#define __le64 uint64_t
+#include "hw/mmapdemo/mmapdemo_hw.h"
+#undef __le32
+#undef __le64
+
+#define TYPE_MMAPDEMO "mmapdemo"
+OBJECT_DECLARE_SIMPLE_TYPE(MmapdemoState, MMAPDEMO)
+
+/*
+ * The most that is copied before somebody else may have the big lock: a few
+ * microseconds of memcpy, and of address translations behind a vIOMMU.
+ */
+#define MMAPDEMO_SLICE_BYTES    (64 * KiB)
+#define MMAPDEMO_SLICE_PIECES   64
+
+/* A timed run is one slice; behind a vIOMMU each of its pages is a piece */
+#define MMAPDEMO_MAX_PIECES     (MMAPDEMO_DMA_MAX_LEN / (4 * KiB) + 1)
+
+/* struct mmapdemo_hw_sg in host byte order, without its reserved field */
+typedef struct MmapdemoSg {
+    uint64_t addr;
+    uint32_t len;
+} MmapdemoSg;
+
+/*
+ * The parameters START latched, and how far the transfer came. Big lock.
+ * Migrated, and therefore free of pointers.
+ */
+typedef struct MmapdemoTransfer {
+    uint64_t seq;
+    uint64_t addr;
+    uint64_t dev_off;
+    uint32_t len;
+    uint32_t cmd;
+    uint32_t repeat;        /* 1 unless CMD_TIMED */
+    uint32_t sg_count;      /* 0 unless CMD_SG */
+    uint32_t sg_pos;        /* element the next slice starts in */
+    uint32_t sg_off;        /* bytes of that element done */
+    uint64_t done;          /* bytes moved so far, of len * repeat */
+    uint64_t host_ns;       /* spent copying so far, CMD_TIMED only */
+} MmapdemoTransfer;
+
+/* Host memory next to each other. mr is referenced until the slice retires */
+typedef struct MmapdemoPiece {
+    MemoryRegion *mr;
+    uint8_t *host;
+    uint32_t len;
+} MmapdemoPiece;
+
+/*
+ * What is being copied right now. Written under the big lock while num is 0;
+ * from then on until slice_over is set, the copying thread owns copied and ns
+ * and nobody changes the rest.
+ */
+typedef struct MmapdemoSlice {
+    MmapdemoPiece *piece;
+    unsigned num;           /* 0: nothing is being copied */
+    uint32_t bytes;         /* sum of the pieces */
+    uint32_t repeat;        /* times to copy them */
+    uint32_t copied;        /* times they were */
+    int64_t ns;
+    uint8_t *dev;
+    bool from_device;
+    bool timed;
+    uint32_t sg_pos;        /* the transfer's cursor after this slice */
+    uint32_t sg_off;
+} MmapdemoSlice;
+
+#define MMAPDEMO_CNT(name) \
+    ((MMAPDEMO_REG_CNT_##name - MMAPDEMO_CNT_FIRST) / sizeof(uint64_t))
+#define MMAPDEMO_NUM_CNT (MMAPDEMO_CNT(IRQ_SUPPRESSED) + 1)
+
+struct MmapdemoState {
+    PCIDevice parent_obj;
+
+    /* properties */
+    uint64_t mem_size;
+    uint64_t dma_mask;
+
+    MemoryRegion regs;
+    MemoryRegion mem;
+    /* Marks BAR2 dirty, and code in it stale, after the engine wrote there */
+    AddressSpace mem_as;
+    MemoryRegionCache mem_cache;
+    uint8_t *mem_ptr;
+    const char *name;           /* in traces and logs; owned by qdev */
+
+    /* registers, as they read but for selftest. Big lock, migrated */
+    uint32_t selftest;
+    uint32_t err_code;
+    uint32_t err_info;
+    uint32_t err_count;
+    uint32_t irq_status;
+    uint32_t irq_enable;
+    uint64_t dma_addr;
+    uint64_t dma_dev_off;
+    uint32_t dma_len;
+    uint32_t dma_sg_count;
+    uint64_t dma_seq;
+    uint32_t dma_repeat;
+    uint32_t dma_state;
+    uint32_t dma_error;
+    uint64_t dma_done_seq;
+    uint64_t dma_done_bytes;
+    uint64_t dma_host_ns;
+    uint32_t dma_sg_index;
+    bool dma_told;              /* the last transfer had its event */
+    uint32_t scratch32;
+    uint64_t scratch64;
+    uint64_t cnt[MMAPDEMO_NUM_CNT];
+
+    /* engine. Big lock, but for what is said at slice and at slice_cancel */
+    MmapdemoTransfer xfer;      /* means something while dma_state is BUSY */
+    MmapdemoSg *sg;             /* DMA_MAX_SG elements, sg_count in use */
+    MmapdemoSlice slice;
+    QemuEvent slice_over;       /* set: nobody copies without the big lock */
+    bool slice_cancel;          /* atomic: skip the remaining repeats */
+    uint32_t epoch;             /* grows each time a slice was taken over */
+    bool running;               /* the VM is */
+    bool vcpu_queued;           /* a work item is on its way to a vCPU */
+    QEMUBH *bh;
+    VMChangeStateEntry *vmstate_change;
+};
+
+/* mmapdemo.c */
+/* May the device master the bus now? Bus master bit set, and in D0 */
+bool mmapdemo_bus_ok(MmapdemoState *s);
+/* Everything behind the BARs but the content of BAR2, as after power on */
+void mmapdemo_soft_reset(MmapdemoState *s, const char *cause);
+
+/* regs.c */
+extern const MemoryRegionOps mmapdemo_regs_ops;
+void mmapdemo_regs_class_init(void);
+void mmapdemo_regs_reset(MmapdemoState *s);
+/* Refused: count, keep the first, tell the log. offset is in BAR0 */
+void mmapdemo_error(MmapdemoState *s, uint32_t code, hwaddr offset,
+                    unsigned width, bool is_write);
+
+/* irq.c */
+void mmapdemo_irq_event(MmapdemoState *s, unsigned vector);
+void mmapdemo_irq_enable(MmapdemoState *s, uint32_t mask);
+
+/* dma.c */
+/* A write to DMA_CMD. An error means: refused, without any effect */
+uint32_t mmapdemo_dma_command(MmapdemoState *s, uint32_t cmd);
+static inline bool mmapdemo_dma_busy(MmapdemoState *s)
+{
+    return s->dma_state == MMAPDEMO_DMA_STATE_BUSY;
+}
+static inline uint64_t mmapdemo_dma_total(const MmapdemoTransfer *x)
+{
+    return (uint64_t)x->len * x->repeat;
+}
+/* End the running transfer. Not while one of its slices is being copied */
+void mmapdemo_dma_finish(MmapdemoState *s, uint32_t error);
+/* The command register or power state changed */
+void mmapdemo_dma_bus_changed(MmapdemoState *s);
+/* Forget the running transfer and all DMA registers, tell nobody */
+void mmapdemo_dma_reset(MmapdemoState *s);
+/* Parameters of a transfer but for what lies at its bus addresses */
+uint32_t mmapdemo_dma_check(MmapdemoState *s, const MmapdemoTransfer *x);
+/* The list in s->sg, where *pos tells which element is wrong */
+uint32_t mmapdemo_dma_check_list(MmapdemoState *s, const MmapdemoTransfer *x,
+                                 uint32_t *pos);
+
+/* engine.c */
+void mmapdemo_engine_init(MmapdemoState *s);
+/* For the last time: nothing moves, and nothing will */
+void mmapdemo_engine_exit(MmapdemoState *s);
+void mmapdemo_engine_cleanup(MmapdemoState *s);
+/* Host memory at a bus address, if it is RAM and not our own; else NULL */
+uint8_t *mmapdemo_engine_map(MmapdemoState *s, uint64_t addr, hwaddr *len,
+                             bool is_write, MemoryRegion **mr);
+/* Is it all RAM? Looks at the first 64 translations only */
+bool mmapdemo_engine_probe(MmapdemoState *s, const MmapdemoTransfer *x);
+/* Run the transfer in s->xfer, or see to it that it is run */
+void mmapdemo_engine_run(MmapdemoState *s);
+/*
+ * On return no byte moves and xfer.done is exact. The transfer may have come
+ * to its end by that. Waits for one slice: 64 KiB, or one copy of a timed run.
+ */
+void mmapdemo_engine_quiesce(MmapdemoState *s);
+
+/* vmstate.c */
+extern const VMStateDescription mmapdemo_vmstate;
+
+#endif /* HW_MMAPDEMO_INTERNAL_H */
