@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QTest testcase for the mmapdemo device, specified in docs/specs/mmapdemo.rst.
+ *
+ * The cases are in mmapdemo/. MMAPDEMO_QTEST_DEVICE=edu runs the five of
+ * mmapdemo/edu.c against QEMU's edu device instead.
+ */
+
+#include "qemu/osdep.h"
+#include "mmapdemo/common.h"
+
+int main(int argc, char **argv)
+{
+    const char *device = g_getenv("MMAPDEMO_QTEST_DEVICE");
+    bool edu = device && !strcmp(device, "edu");
+
+    g_test_init(&argc, &argv, NULL);
+    if (device && !edu && strcmp(device, "mmapdemo")) {
+        g_printerr("MMAPDEMO_QTEST_DEVICE is '%s'; use edu, mmapdemo, or "
+                   "leave it unset\n", device);
+        return 2;
+    }
+    add_edu_tests(edu);
+    if (!edu) {
+        add_regs_tests();
+        add_irq_tests();
+    }
+    return g_test_run();
+}
