@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/*
+ * ioctl_valid.c - a request that is granted, for every call of the contract.
+ */
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "ioctl_valid.h"
+
+enum verb {
+#define X(name, type) VERB_##name,
+	MMAPDEMO_IOCTLS(X)
+#undef X
+};
+
+#define OUT(type, first, last)						\
+	.out_first = offsetof(struct type, first),			\
+	.out_end = offsetof(struct type, last) + sizeof(((struct type *)0)->last)
+#define RESERVED(type)	.reserved = offsetof(struct type, reserved)
+
+/* What the list does not tell. A verb that is new in the list is an error here until described. */
+#define ABOUT_INFO							\
+	.name = "info", OUT(mmapdemo_info, out_api_version, out_bus_id)
+#define ABOUT_REGION_INFO						\
+	.name = "region_info", OUT(mmapdemo_region_info, out_handle, out_offset)
+#define ABOUT_BUF_ALLOC							\
+	.name = "buf_alloc", OUT(mmapdemo_buf_alloc, out_handle, out_offset),	\
+	.known_flags = MMAPDEMO_BUF_MAP_READ_ONLY
+#define ABOUT_BUF_FREE							\
+	.name = "buf_free", RESERVED(mmapdemo_buf_free)
+#define ABOUT_BUF_INFO							\
+	.name = "buf_info", OUT(mmapdemo_buf_info, out_technique, out_transfers)
+#define ABOUT_MAP_INFO							\
+	.name = "map_info", OUT(mmapdemo_map_info, out_start, out_present),	\
+	RESERVED(mmapdemo_map_info)
+#define ABOUT_MEM_CACHE_SET						\
+	.name = "mem_cache_set", RESERVED(mmapdemo_mem_cache_set)
+#define ABOUT_REG_READ							\
+	.name = "reg_read", OUT(mmapdemo_reg_access, out_value, out_value)
+#define ABOUT_REG_WRITE							\
+	.name = "reg_write"
+#define ABOUT_DMA_SUBMIT						\
+	.name = "dma_submit", OUT(mmapdemo_dma_submit, out_seq, out_seq),	\
+	.known_flags = MMAPDEMO_DMA_NO_IRQ | MMAPDEMO_DMA_TIMED
+#define ABOUT_DMA_WAIT							\
+	.name = "dma_wait", OUT(mmapdemo_dma_wait, out_seq, out_error),	\
+	RESERVED(mmapdemo_dma_wait)
+#define ABOUT_EVENTFD_SET						\
+	.name = "eventfd_set", RESERVED(mmapdemo_eventfd_set)
+
+const struct ioctl_desc ioctls[] = {
+#define X(NAME, type) {							\
+	.verb = VERB_##NAME,						\
+	.cmd = MMAPDEMO_IOC_##NAME,					\
+	.size = sizeof(struct type),					\
+	ABOUT_##NAME,							\
+},
+	MMAPDEMO_IOCTLS(X)
+#undef X
+};
+
+const size_t num_ioctls = ARRAY_SIZE(ioctls);
+
+void ioctl_env_get(struct ioctl_env *e)
+{
+	struct mmapdemo_buf_alloc a;
+
+	memset(e, 0, sizeof(*e));
+	e->fd = dev_open(O_RDWR);
+	e->efd = CHECK_SYS(eventfd(0, EFD_CLOEXEC));
+	a = buf_alloc(e->fd, MMAPDEMO_TECH_PAGES, PAGE);
+	e->mem = a.out_handle;
+	e->page = map_rw(e->fd, PAGE, a.out_offset);
+}
+
+/* Not before it is needed: MEM_CACHE_SET is refused while there is one. */
+static u32 dev_get(struct ioctl_env *e)
+{
+	if (!e->dev)
+		e->dev = buf_alloc(e->fd, MMAPDEMO_TECH_BAR, PAGE).out_handle;
+	return e->dev;
+}
+
+static void collect_all(struct ioctl_env *e)
+{
+	while (!dma_collect(e->fd, 0, NULL))
+		;
+}
+
+/* A transfer that has ended and waits to be collected. */
+static u64 ended_get(struct ioctl_env *e)
+{
+	struct pollfd p = { .fd = e->fd, .events = POLLIN };
+	struct mmapdemo_dma_submit s = {
+		.direction = MMAPDEMO_DMA_TO_DEVICE, .mem_handle = e->mem,
+		.dev_handle = dev_get(e), .len = 64, .user_data = 7,
+	};
+
+	if (poll(&p, 1, 0) == 1)
+		return e->seq;
+	CHECK_OK(dma_submit(e->fd, &s));
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+	CHECK_EQ(p.revents, POLLIN);
+	e->seq = s.out_seq;
+	return e->seq;
+}
+
+static u32 freeable_get(struct ioctl_env *e)
+{
+	struct mmapdemo_buf_info i;
+
+	if (!e->spare || buf_try_info(e->fd, e->spare, &i))
+		e->spare = buf_alloc(e->fd, MMAPDEMO_TECH_VMALLOC, PAGE).out_handle;
+	return e->spare;
+}
+
+void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
+{
+	memset(buf, 0, d->size);
+	switch ((enum verb)d->verb) {
+	case VERB_INFO:
+		break;
+	case VERB_REGION_INFO:
+		((struct mmapdemo_region_info *)buf)->region = MMAPDEMO_REGION_USER_PAGE;
+		break;
+	case VERB_BUF_ALLOC: {
+		struct mmapdemo_buf_alloc *a = buf;
+
+		a->technique = MMAPDEMO_TECH_PAGES;
+		a->len = PAGE;
+		break;
+	}
+	case VERB_BUF_FREE:
+		((struct mmapdemo_buf_free *)buf)->handle = freeable_get(e);
+		break;
+	case VERB_BUF_INFO:
+		((struct mmapdemo_buf_info *)buf)->handle = e->mem;
+		break;
+	case VERB_MAP_INFO:
+		((struct mmapdemo_map_info *)buf)->addr = (uintptr_t)e->page;
+		break;
+	case VERB_MEM_CACHE_SET:
+		((struct mmapdemo_mem_cache_set *)buf)->cache = MMAPDEMO_CACHE_WC;
+		break;
+	case VERB_REG_READ:
+	case VERB_REG_WRITE: {
+		struct mmapdemo_reg_access *r = buf;
+
+		r->offset = MMAPDEMO_REG_SCRATCH32;
+		r->width = 4;
+		r->value = 0x1234;
+		break;
+	}
+	case VERB_DMA_SUBMIT: {
+		struct mmapdemo_dma_submit *s = buf;
+
+		collect_all(e);
+		s->direction = MMAPDEMO_DMA_TO_DEVICE;
+		s->mem_handle = e->mem;
+		s->dev_handle = dev_get(e);
+		s->len = 64;
+		break;
+	}
+	case VERB_DMA_WAIT: {
+		struct mmapdemo_dma_wait *w = buf;
+
+		w->seq = ended_get(e);
+		w->deadline_ns = now_ns() + DMA_LIMIT_NS;
+		break;
+	}
+	case VERB_EVENTFD_SET:
+		((struct mmapdemo_eventfd_set *)buf)->fd = e->efd;
+		break;
+	}
+	memcpy(buf, &d->size, 4);
+}

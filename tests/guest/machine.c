@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/*
+ * machine.c - taking the device away and bringing it back, running programs, asking QEMU.
+ *
+ * Not for: what must be true meanwhile, see lifetime.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dev.h"
+#include "machine.h"
+
+#define DRIVER_DIR	"/sys/bus/pci/drivers/mmapdemo"
+#define MODULE_FILE	"/lib/modules/mmapdemo.ko"
+#define VMCTL		"/usr/bin/vmctl"
+#define QEMU_ID		"mmd0"
+#define QEMU_BUS	"rp0"
+#define BACK_MS		8000
+#define RUN_ARGS	24
+
+static char bus_id[32];		/* remembered while the device is away */
+
+static const char *bus_id_remember(void)
+{
+	const char *id = dev_bus_id();
+
+	if (id)
+		snprintf(bus_id, sizeof(bus_id), "%s", id);
+	if (!bus_id[0])
+		FAIL("no PCI function %04x:%04x", MMAPDEMO_PCI_VENDOR_ID, MMAPDEMO_PCI_DEVICE_ID);
+	return bus_id;
+}
+
+void node_wait(bool there)
+{
+	u64 end = now_ns() + BACK_MS * 1000000ULL;
+	char node[64];
+
+	while (dev_node_find(node, sizeof(node)) != there) {
+		if (now_ns() > end)
+			FAIL("the node is %s after %u ms", there ? "not there" : "still there",
+			     BACK_MS);
+		sleep_ms(2);
+	}
+}
+
+static unsigned int write_timed(const char *path, const char *text)
+{
+	u64 start = now_ns();
+
+	file_write(path, text);
+	return (now_ns() - start) / 1000000;
+}
+
+unsigned int driver_unbind(void)
+{
+	unsigned int ms = write_timed(DRIVER_DIR "/unbind", bus_id_remember());
+
+	node_wait(false);
+	return ms;
+}
+
+void driver_bind(void)
+{
+	file_write(DRIVER_DIR "/bind", bus_id_remember());
+	node_wait(true);
+}
+
+unsigned int pci_remove(void)
+{
+	char path[96];
+	unsigned int ms = write_timed(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove",
+					   bus_id_remember()), "1");
+
+	node_wait(false);
+	return ms;
+}
+
+void pci_rescan(void)
+{
+	file_write("/sys/bus/pci/rescan", "1");
+	node_wait(true);
+}
+
+void qmp_require(void)
+{
+	if (access(VMCTL, X_OK))
+		test_skip("no " VMCTL ": this guest cannot talk to its QEMU");
+}
+
+bool qmp(const char *command, char *reply, size_t size)
+{
+	struct output *o = malloc(sizeof(*o));
+	bool ok;
+
+	CHECK(o);
+	run(o, BACK_MS, VMCTL, command, NULL);
+	if (o->status)
+		FAIL("vmctl '%s' ended with %d: %s%s", command, o->status, o->out, o->err);
+	ok = !strstr(o->out, "\"error\"");
+	if (reply)
+		snprintf(reply, size, "%s", o->out);
+	free(o);
+	return ok;
+}
+
+static void qmp_must(const char *command)
+{
+	char reply[1024];
+
+	if (!qmp(command, reply, sizeof(reply)))
+		FAIL("QEMU refuses %s: %s", command, reply);
+}
+
+unsigned int qemu_device_del(void)
+{
+	u64 start, end;
+
+	qmp_require();
+	bus_id_remember();
+	start = now_ns();
+	end = start + BACK_MS * 1000000ULL;
+	qmp_must("{\"execute\":\"device_del\",\"arguments\":{\"id\":\"" QEMU_ID "\"}}");
+	while (dev_bus_id()) {
+		if (now_ns() > end)
+			FAIL("the function is still there %u ms after device_del", BACK_MS);
+		sleep_ms(2);
+	}
+	node_wait(false);
+	return (now_ns() - start) / 1000000;
+}
+
+void qemu_device_add(void)
+{
+	u64 end = now_ns() + BACK_MS * 1000000ULL;
+	char reply[1024];
+
+	/* The old one is released when the guest has powered its slot off. */
+	while (!qmp("{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"mmapdemo\",\"id\":\""
+		    QEMU_ID "\",\"bus\":\"" QEMU_BUS "\"}}", reply, sizeof(reply))) {
+		if (now_ns() > end)
+			FAIL("QEMU refuses device_add: %s", reply);
+		sleep_ms(20);
+	}
+	node_wait(true);
+}
+
+void qemu_property_set(const char *name, const char *value)
+{
+	char command[256];
+
+	qmp_must(strf(command, sizeof(command),
+		      "{\"execute\":\"qom-set\",\"arguments\":{\"path\":\"" QEMU_ID
+		      "\",\"property\":\"%s\",\"value\":%s}}", name, value));
+}
+
+bool qemu_property_get(const char *name, char *value, size_t size)
+{
+	char command[256];
+
+	return qmp(strf(command, sizeof(command),
+			"{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"" QEMU_ID
+			"\",\"property\":\"%s\"}}", name), value, size);
+}
+
+void module_reload(const char *parameters)
+{
+	int fd;
+
+	if (syscall(SYS_delete_module, "mmapdemo", O_NONBLOCK) && errno != ENOENT)
+		FAIL("unload mmapdemo: %m");
+	fd = CHECK_SYS(open(MODULE_FILE, O_RDONLY | O_CLOEXEC));
+	if (syscall(SYS_finit_module, fd, parameters, 0))
+		FAIL("load " MODULE_FILE " with \"%s\": %m", parameters);
+	close(fd);
+	node_wait(true);
+}
+
+void raw_bar_require(bool on)
+{
+	if (raw_bar_allowed() != on)
+		module_reload(on ? "allow_raw_bar=1" : "allow_raw_bar=0");
+	CHECK(raw_bar_allowed() == on);
+}
+
+/* Each step is harmless where it is not needed. */
+void machine_mend(u32 mem_cache)
+{
+	pid_t pid = fork();
+	char path[128];
+
+	if (pid) {
+		for (int i = 0; pid > 0 && i < 2 * BACK_MS; i++) {
+			if (waitpid(pid, NULL, WNOHANG) == pid)
+				return;
+			sleep_ms(1);
+		}
+		kill(pid, SIGKILL);
+		return;
+	}
+	if (access("/sys/module/mmapdemo", F_OK))
+		module_reload("");
+	if (!dev_bus_id())
+		file_try_write("/sys/bus/pci/rescan", "1");
+	if (!dev_bus_id() && !access(VMCTL, X_OK))
+		qemu_device_add();
+	if (!dev_bus_id())
+		_exit(1);
+	if (access(strf(path, sizeof(path), DRIVER_DIR "/%s", dev_bus_id()), F_OK)) {
+		file_try_write(DRIVER_DIR "/bind", dev_bus_id());
+		node_wait(true);
+	}
+	config_write(PCI_COMMAND_OFFSET, 2, config_read(PCI_COMMAND_OFFSET, 2) |
+		     PCI_COMMAND_MEM | PCI_COMMAND_MASTER);
+	mem_cache_set(dev_open(O_RDWR), mem_cache);
+	_exit(0);
+}
+
+/* --- programs -------------------------------------------------------------------------------- */
+
+static void drain(int fd, char *buf, size_t size, size_t *have)
+{
+	char spare[512];
+	ssize_t n = *have < size - 1 ? read(fd, buf + *have, size - 1 - *have)
+				     : read(fd, spare, sizeof(spare));
+
+	if (n > 0 && *have < size - 1)
+		*have += n;
+	buf[*have] = 0;
+}
+
+void run(struct output *o, unsigned int limit_ms, const char *program, ...)
+{
+	const char *argv[RUN_ARGS] = { program };
+	u64 end = now_ns() + limit_ms * 1000000ULL;
+	size_t have_out = 0, have_err = 0;
+	int out[2], err[2], status, n = 1;
+	va_list ap;
+	pid_t pid;
+
+	va_start(ap, program);
+	do {
+		if (n == RUN_ARGS)
+			FAIL("more than %d arguments for %s", RUN_ARGS - 1, program);
+		argv[n] = va_arg(ap, const char *);
+	} while (argv[n++]);
+	va_end(ap);
+	CHECK_SYS(pipe2(out, O_CLOEXEC));
+	CHECK_SYS(pipe2(err, O_CLOEXEC));
+	o->out[0] = o->err[0] = 0;
+	pid = child_fork();
+	if (!pid) {
+		dup2(out[1], 1);
+		dup2(err[1], 2);
+		execvp(program, (char **)argv);
+		FAIL("run %s: %m", program);
+	}
+	close(out[1]);
+	close(err[1]);
+	for (;;) {
+		struct pollfd p[2] = { { out[0], POLLIN, 0 }, { err[0], POLLIN, 0 } };
+
+		poll(p, 2, 2);
+		if (p[0].revents & POLLIN)
+			drain(out[0], o->out, sizeof(o->out), &have_out);
+		else if (p[1].revents & POLLIN)
+			drain(err[0], o->err, sizeof(o->err), &have_err);
+		else if (waitpid(pid, &status, WNOHANG) == pid)
+			break;
+		else if (now_ns() > end)
+			FAIL("%s still runs after %u ms; so far: %s%s", program, limit_ms, o->out,
+			     o->err);
+	}
+	close(out[0]);
+	close(err[0]);
+	o->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machine.h - taking the device away and bringing it back, by every way there is.
+ *
+ * Each *_away() returns the milliseconds its call took; each fails the test when the device is not
+ * gone, or not back, within a few seconds.
+ */
+#ifndef GUEST_MACHINE_H
+#define GUEST_MACHINE_H
+
+#include "harness.h"
+
+unsigned int driver_unbind(void);
+void driver_bind(void);
+unsigned int pci_remove(void);
+void pci_rescan(void);
+/* Hot-unplug asked of QEMU; SKIPs where there is no way to ask. */
+unsigned int qemu_device_del(void);
+void qemu_device_add(void);
+
+/* One QMP command; false and the reply's text in *reply when QEMU answers with an error. */
+bool qmp(const char *command, char *reply, size_t size);
+void qmp_require(void);			/* SKIP the test when vmctl is missing */
+/* A property of the device, as QMP spells the value. */
+void qemu_property_set(const char *name, const char *value);
+bool qemu_property_get(const char *name, char *value, size_t size);
+
+void node_wait(bool there);		/* devtmpfs follows a moment later */
+/* Load the module with these parameters in place of what is loaded. */
+void module_reload(const char *parameters);
+
+/* Have allow_raw_bar on or off. No file may be open. */
+void raw_bar_require(bool on);
+
+/* Bring back whatever a failed test left away. Reports nothing, fails nothing. */
+void machine_mend(u32 mem_cache);
+
+/* Run a program; its stdout and stderr, and its exit status or 128 + signal. */
+struct output {
+	char out[16384];
+	char err[8192];
+	int status;
+};
+
+void run(struct output *o, unsigned int limit_ms, const char *program, ...)
+	__attribute__((sentinel));
+
+#endif /* GUEST_MACHINE_H */

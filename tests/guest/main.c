@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/*
+ * main.c - the plan: files of tests in the order in which they run, the disruptive ones last.
+ */
+#include <string.h>
+
+#include "harness.h"
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "--planted")) {
+		register_planted();
+		return harness_main(argc - 1, argv + 1);
+	}
+	register_harness();
+	register_ioctl_abi();
+	register_ioctl_pointers();
+	register_reg();
+	register_buf();
+	register_map_policy();
+	register_map_cache();
+	register_map_lifetime();
+	register_map_random();
+	register_map_users();
+	register_rw();
+	register_dma();
+	register_dma_error();
+	register_event();
+	register_process();
+	register_tool();
+	register_lifetime();
+	register_module();
+	return harness_main(argc, argv);
+}

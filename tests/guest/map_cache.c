@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+/*
+ * map_cache.c - cache types: what is asked for is what the page-table entry has, or the call fails.
+ * And MAP_INFO, which is how one sees that.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "subject.h"
+
+#define PAGES	4
+
+static void effective_cache_type_is_the_one_asked_for(const void *arg)
+{
+	struct object o = object_get(arg, PAGES);
+	char *p = object_map(&o);
+	u64 live = object_live_pages(&o);
+
+	CHECK_EQ(buf_info(o.fd, o.handle).out_cache, o.s->cache);
+	CHECK_EQ(touch_read(p, NULL), 0);
+	CHECK_EQ(touch_read(p + (live - 1) * PAGE, NULL), 0);
+	CHECK_EQ(map_info(o.fd, p).out_cache, o.s->cache);
+	CHECK_EQ(map_info(o.fd, p + (live - 1) * PAGE).out_cache, o.s->cache);
+	CHECK_EQ(map_info(o.fd, p).out_technique, o.s->technique);
+	/* Of a second mapping beside the first, and after a change of protection, as well. */
+	p = object_map(&o);
+	CHECK_EQ(touch_read(p, NULL), 0);
+	CHECK_SYS(mprotect(p, PAGE, PROT_READ));
+	CHECK_EQ(touch_read(p, NULL), 0);
+	CHECK_EQ(map_info(o.fd, p).out_cache, o.s->cache);
+	CHECK_SYS(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+	CHECK_EQ(touch_read(p, NULL), 0);
+	CHECK_EQ(map_info(o.fd, p).out_cache, o.s->cache);
+}
+
+/* A move must carry the type along. */
+static void cache_type_survives_a_move(const void *arg)
+{
+	struct object o = object_get(arg, PAGES);
+	char *p = map_rw(o.fd, PAGE, o.offset), *to = map_reserve(PAGE);
+
+	CHECK_EQ(touch_read(p, NULL), 0);
+	CHECK_SYS(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	CHECK_EQ(touch_read(to, NULL), 0);
+	CHECK_EQ(map_info(o.fd, to).out_cache, o.s->cache);
+}
+
+static void asked(int fd, u32 technique, u32 cache, int want)
+{
+	struct mmapdemo_buf_alloc a;
+	int ret = buf_try_alloc(fd, technique, cache, 0, PAGE, &a);
+
+	if (ret != want)
+		FAIL("technique %u with cache type %u: %s, wanted %s", technique, cache,
+		     errno_word(ret), errno_word(want));
+	if (ret)
+		return;
+	CHECK(cache == MMAPDEMO_CACHE_DEFAULT || a.out_cache == cache);
+	CHECK_OK(buf_free(fd, a.out_handle));
+}
+
+static void cache_of_memory_is_write_back_or_refused(const void *arg)
+{
+	static const u32 kinds[] = {
+		MMAPDEMO_TECH_PAGES, MMAPDEMO_TECH_VMALLOC, MMAPDEMO_TECH_COHERENT,
+	};
+	int fd = dev_open(O_RDWR);
+
+	(void)arg;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		asked(fd, kinds[k], MMAPDEMO_CACHE_DEFAULT, 0);
+		asked(fd, kinds[k], MMAPDEMO_CACHE_WB, 0);
+		asked(fd, kinds[k], MMAPDEMO_CACHE_WC, -EOPNOTSUPP);
+		asked(fd, kinds[k], MMAPDEMO_CACHE_UC, -EOPNOTSUPP);
+	}
+}
+
+static void cache_conflict_on_device_memory_ebusy(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+
+	(void)arg;
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_DEFAULT, 0);
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_WC, 0);
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_UC, -EBUSY);
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_WB, -EOPNOTSUPP);
+}
+
+static void mem_cache_set_changes_and_is_reported(const void *arg)
+{
+	/* Taken for its clean-up, which restores the type. */
+	struct object o = object_get(subject_named("bar_uc"), PAGES);
+	int fd = o.fd;
+
+	(void)arg;
+	CHECK_EQ(info_get(fd).out_mem_cache, MMAPDEMO_CACHE_UC);
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_WC, -EBUSY);
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_UC, 0);
+	CHECK_OK(buf_free(fd, o.handle));
+	CHECK_OK(mem_cache_set(fd, MMAPDEMO_CACHE_UC));
+	CHECK_OK(mem_cache_set(fd, MMAPDEMO_CACHE_WC));
+	CHECK_EQ(info_get(fd).out_mem_cache, MMAPDEMO_CACHE_WC);
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_UC, -EBUSY);
+	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_WC, 0);
+}
+
+/* Back and forth, and each time the entry has the type of the moment. */
+static void mem_cache_set_reaches_the_page_tables(const void *arg)
+{
+	struct object o = object_get(subject_named("bar_uc"), PAGES);
+
+	(void)arg;
+	CHECK_OK(buf_free(o.fd, o.handle));
+	for (int i = 0; i < 20; i++) {
+		u32 type = i % 2 ? MMAPDEMO_CACHE_UC : MMAPDEMO_CACHE_WC;
+		struct mmapdemo_buf_alloc a;
+		void *p;
+
+		CHECK_OK(mem_cache_set(o.fd, type));
+		CHECK_OK(buf_try_alloc(o.fd, MMAPDEMO_TECH_BAR, type, 0, PAGE, &a));
+		p = map_rw(o.fd, PAGE, a.out_offset);
+		CHECK_EQ(map_info(o.fd, p).out_cache, type);
+		unmap(p, PAGE);
+		CHECK_OK(buf_free(o.fd, a.out_handle));
+	}
+}
+
+static void mem_cache_set_in_use_ebusy(const void *arg)
+{
+	int fd = dev_open(O_RDWR), other = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc a = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
+	void *p;
+
+	(void)arg;
+	CHECK_RET(mem_cache_set(fd, MMAPDEMO_CACHE_UC), -EBUSY);
+	CHECK_RET(mem_cache_set(other, MMAPDEMO_CACHE_UC), -EBUSY);
+	p = map_rw(fd, PAGE, a.out_offset);
+	CHECK_OK(buf_free(fd, a.out_handle));
+	CHECK_RET(mem_cache_set(other, MMAPDEMO_CACHE_UC), -EBUSY);
+	close(fd);
+	CHECK_RET(mem_cache_set(other, MMAPDEMO_CACHE_UC), -EBUSY);
+	CHECK_EQ(map_info(other, p).out_cache, MMAPDEMO_CACHE_WC);
+	CHECK_EQ(info_get(other).out_mem_cache, MMAPDEMO_CACHE_WC);
+	unmap(p, PAGE);
+}
+
+/* The whole-BAR region counts as well, mapped and with its file closed. */
+static void mem_cache_set_with_the_whole_bar_mapped_ebusy(const void *arg)
+{
+	int fd = dev_open(O_RDWR | O_EXCL);
+	struct mmapdemo_region_info r = region_get(fd, MMAPDEMO_REGION_MEM);
+	void *p = map_rw(fd, PAGE, r.out_offset);
+	struct mmapdemo_buf_alloc a;
+	int ret;
+
+	(void)arg;
+	CHECK_RET(mem_cache_set(fd, MMAPDEMO_CACHE_UC), -EBUSY);
+	close(fd);
+	fd = dev_open(O_RDWR);
+	CHECK_RET(mem_cache_set(fd, MMAPDEMO_CACHE_UC), -EBUSY);
+	/* Nor may somebody be given memory that another process can see. */
+	ret = buf_try_alloc(fd, MMAPDEMO_TECH_BAR, 0, 0, PAGE, &a);
+	CHECK_RET(ret, -EBUSY);
+	unmap(p, PAGE);
+	CHECK_OK(buf_try_alloc(fd, MMAPDEMO_TECH_BAR, 0, 0, PAGE, &a));
+}
+
+static void mem_cache_set_other_types_einval(const void *arg)
+{
+	static const u32 bad[] = {
+		MMAPDEMO_CACHE_DEFAULT, MMAPDEMO_CACHE_WB, MMAPDEMO_CACHE_UC_MINUS, 5, 255,
+		0x80000002, 0xffffffff,
+	};
+	int fd = dev_open(O_RDWR);
+
+	(void)arg;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CHECK_RET(mem_cache_set(fd, bad[i]), -EINVAL);
+	CHECK_EQ(info_get(fd).out_mem_cache, MMAPDEMO_CACHE_WC);
+}
+
+/* --- MAP_INFO ---------------------------------------------------------------------------------------- */
+
+static void map_info_tells_bounds_of_the_piece(const void *arg)
+{
+	struct object o = object_get(arg, PAGES);
+	char *p = map_rw(o.fd, PAGES * PAGE, o.offset);
+	struct mmapdemo_map_info i;
+
+	unmap(p + PAGE, PAGE);
+	i = map_info(o.fd, p + 5);
+	CHECK_EQ(i.out_start, p);
+	CHECK_EQ(i.out_end, p + PAGE);
+	CHECK_EQ(i.out_offset, o.offset);
+	CHECK_EQ(i.addr, p + 5);
+	i = map_info(o.fd, p + PAGES * PAGE - 1);
+	CHECK_EQ(i.out_start, p + 2 * PAGE);
+	CHECK_EQ(i.out_end, p + PAGES * PAGE);
+	CHECK_EQ(i.out_offset, o.offset + 2 * PAGE);
+	CHECK_RET(map_try_info(o.fd, p + PAGE, &i), -ENOENT);
+	CHECK_RET(map_try_info(o.fd, p + PAGES * PAGE, &i), -ENOENT);
+}
+
+static void map_info_elsewhere_enoent(const void *arg)
+{
+	int fd = dev_open(O_RDWR), local, null = CHECK_SYS(open("/dev/zero", O_RDWR | O_CLOEXEC));
+	static const u64 bad[] = {
+		0, 1, 0x1000, 1ULL << 46, (1ULL << 47) - 1, 1ULL << 47, 1ULL << 63, ~0ULL,
+		0xffff888000000000ULL, 0xffffffff81000000ULL,
+	};
+	struct mmapdemo_map_info i;
+
+	(void)arg;
+	for (size_t k = 0; k < ARRAY_SIZE(bad); k++)
+		CHECK_RET(map_try_info(fd, (void *)(uintptr_t)bad[k], &i), -ENOENT);
+	CHECK_RET(map_try_info(fd, &local, &i), -ENOENT);
+	CHECK_RET(map_try_info(fd, map_info_elsewhere_enoent, &i), -ENOENT);
+	CHECK_RET(map_try_info(fd, map_reserve(PAGE), &i), -ENOENT);
+	CHECK_RET(map_try_info(fd, map_ro(null, PAGE, 0), &i), -ENOENT);
+}
+
+/* It is about the caller's address space: another process's mapping is not there. */
+static void map_info_is_of_the_calling_process(const void *arg)
+{
+	struct object o = object_get(subject_named("user_page"), PAGES);
+	char *p = object_map(&o);
+	pid_t pid = child_fork();
+	struct mmapdemo_map_info i;
+
+	(void)arg;
+	if (!pid) {
+		CHECK_RET(map_try_info(o.fd, p, &i), -ENOENT);
+		child_exit();
+	}
+	child_wait(pid, 5000);
+	CHECK_EQ(map_info(o.fd, p).out_present, 1);
+}
+
+void register_map_cache(void)
+{
+	subject_add(effective_cache_type_is_the_one_asked_for, 0, 0, 0,
+		    "effective_cache_type_is_the_one_asked_for");
+	subject_add(cache_type_survives_a_move, 0, 0, 0, "cache_type_survives_a_move");
+	subject_add(map_info_tells_bounds_of_the_piece, 0, 0, 0,
+		    "map_info_tells_bounds_of_the_piece");
+	TEST_ADD(cache_of_memory_is_write_back_or_refused);
+	TEST_ADD(cache_conflict_on_device_memory_ebusy);
+	TEST_ADD(mem_cache_set_changes_and_is_reported);
+	TEST_ADD(mem_cache_set_reaches_the_page_tables);
+	TEST_ADD(mem_cache_set_in_use_ebusy);
+	TEST_ADD(mem_cache_set_with_the_whole_bar_mapped_ebusy);
+	TEST_ADD(mem_cache_set_other_types_einval);
+	TEST_ADD(map_info_elsewhere_enoent);
+	TEST_ADD(map_info_is_of_the_calling_process);
+}

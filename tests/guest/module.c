@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+/*
+ * module.c - loading and unloading, and function level reset: what stays and what does not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "subject.h"
+
+static int module_try_unload(void)
+{
+	return syscall(SYS_delete_module, "mmapdemo", O_NONBLOCK) ? -errno : 0;
+}
+
+/* The kernel's answer to delete_module(2); rmmod(8) says "in use". */
+static void module_in_use_is_not_unloaded(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	void *p;
+
+	(void)arg;
+	CHECK_RET(module_try_unload(), -EWOULDBLOCK);
+	p = map_rw(fd, PAGE, 0);
+	close(fd);
+	/* A mapping holds the file. */
+	CHECK_RET(module_try_unload(), -EWOULDBLOCK);
+	CHECK_EQ(touch_read(p, NULL), 0);
+	unmap(p, PAGE);
+	CHECK_OK(module_try_unload());
+	node_wait(false);
+	module_reload("");
+}
+
+/* An open file of a device that has gone still runs the module's code. */
+static void module_with_dead_file_is_not_unloaded(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+
+	(void)arg;
+	driver_unbind();
+	CHECK_RET(module_try_unload(), -EWOULDBLOCK);
+	driver_bind();
+	CHECK_RET(module_try_unload(), -EWOULDBLOCK);
+	close(fd);
+	CHECK_OK(module_try_unload());
+	module_reload("");
+}
+
+static void module_reloaded_many_times_works(const void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 10; i++) {
+		int fd;
+
+		module_reload(i % 2 ? "allow_raw_bar=1" : "");
+		fd = dev_open(O_RDWR);
+		CHECK_EQ(!!(info_get(fd).out_state & MMAPDEMO_STATE_RAW_BAR), i % 2);
+		buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
+		close(fd);
+	}
+	module_reload("");
+}
+
+/* The textbook's buffer, as a fresh binding shows it. */
+static void example_is_aa_after_bind(const void *arg)
+{
+	unsigned char *p;
+	int fd = dev_open(O_RDWR);
+
+	(void)arg;
+	p = map_rw(fd, 4 * PAGE, 0);
+	memset(p, 0, 4 * PAGE);
+	unmap(p, 4 * PAGE);
+	close(fd);
+	driver_unbind();
+	driver_bind();
+	fd = dev_open(O_RDWR);
+	p = map_ro(fd, 4 * PAGE, 0);
+	CHECK_EQ(first_not(p, 4 * PAGE, 0xaa), 4 * PAGE);
+}
+
+static void device_memory_is_zero_after_bind(const void *arg)
+{
+	struct mmapdemo_region_info r;
+	int fd = dev_open(O_RDWR | O_EXCL);
+	unsigned char *p;
+
+	(void)arg;
+	r = region_get(fd, MMAPDEMO_REGION_MEM);
+	p = map_rw(fd, r.out_len, r.out_offset);
+	memset(p + r.out_len / 2, 0x99, 256 * PAGE);
+	unmap(p, r.out_len);
+	close(fd);
+	driver_unbind();
+	driver_bind();
+	fd = dev_open(O_RDWR);
+	p = map_ro(fd, r.out_len, buf_alloc(fd, MMAPDEMO_TECH_BAR, r.out_len).out_offset);
+	CHECK_EQ(first_not(p, r.out_len, 0), r.out_len);
+}
+
+/* --- function level reset -------------------------------------------------------------------------------- */
+
+static unsigned int function_reset(void)
+{
+	u64 start = now_ns();
+	char path[96];
+
+	file_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", dev_bus_id()), "1");
+	return (now_ns() - start) / 1000000;
+}
+
+static void reset_keeps_files_and_memory(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc mem = buf_alloc(fd, MMAPDEMO_TECH_COHERENT, PAGE);
+	struct mmapdemo_buf_alloc vm = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, PAGE);
+	struct mmapdemo_buf_alloc dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
+	char *p = map_rw(fd, PAGE, mem.out_offset), *q = map_rw(fd, PAGE, vm.out_offset);
+	unsigned int ms;
+
+	(void)arg;
+	fill(p, PAGE, 1);
+	fill(q, PAGE, 2);
+	ms = function_reset();
+	CHECKF(ms < 2000, "reset took %u ms", ms);
+	CHECK_EQ(differs(p, PAGE, 1), PAGE);
+	CHECK_EQ(differs(q, PAGE, 2), PAGE);
+	CHECK_EQ(buf_info(fd, dev.out_handle).out_len, PAGE);
+	CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, mem.out_handle, 0, dev.out_handle, 0, PAGE,
+			  NULL));
+	CHECK_EQ(differs(map_ro(fd, PAGE, dev.out_offset), PAGE, 1), PAGE);
+}
+
+static void reset_takes_bar_mappings_away_until_mapped_again(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
+	struct mmapdemo_region_info r = region_get(fd, MMAPDEMO_REGION_USER_PAGE);
+	char *p = map_rw(fd, PAGE, dev.out_offset), *user = map_rw(fd, PAGE, r.out_offset);
+	u32 id;
+
+	(void)arg;
+	CHECK_EQ(touch_read(p, NULL), 0);
+	CHECK_EQ(touch_read(user, NULL), 0);
+	function_reset();
+	CHECK_EQ(touch_read(p, NULL), 7 /* SIGBUS */);
+	CHECK_EQ(touch_read(user, NULL), 7 /* SIGBUS */);
+	p = map_rw(fd, PAGE, dev.out_offset);
+	user = map_rw(fd, PAGE, r.out_offset);
+	CHECK_EQ(touch_read(p, NULL), 0);
+	CHECK_EQ(touch_read(user, &id), 0);
+	CHECK_EQ(id, MMAPDEMO_ID);
+}
+
+static void reset_ends_running_transfers_with_eio(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_info info = info_get(fd);
+	u32 mem = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, info.out_dma_max_len).out_handle;
+	u32 dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, info.out_dma_max_len).out_handle;
+	unsigned int failed = 0, ms;
+	u64 last = 0;
+
+	(void)arg;
+	for (u32 i = 0; i < info.out_max_transfers; i++) {
+		struct mmapdemo_dma_submit s = {
+			.direction = 1 + i % 2, .mem_handle = mem, .dev_handle = dev,
+			.len = info.out_dma_max_len,
+		};
+
+		CHECK_OK(dma_submit(fd, &s));
+		last = s.out_seq;
+	}
+	ms = function_reset();
+	CHECKF(ms < 2000, "reset took %u ms", ms);
+	for (u32 i = 0; i < info.out_max_transfers; i++) {
+		struct mmapdemo_dma_wait w;
+		int ret = dma_collect(fd, last - info.out_max_transfers + 1 + i, &w);
+
+		/* Those before the reset are done, those it met are lost, never the other way. */
+		CHECK(ret == 0 || ret == -EIO);
+		if (!ret)
+			CHECK_EQ(w.out_bytes, info.out_dma_max_len);
+		else
+			CHECK(w.out_error != 0);
+		failed += ret != 0;
+	}
+	diag("%u of %u transfers were reset away in %u ms", failed, info.out_max_transfers, ms);
+	CHECK(failed > 0);
+	CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, mem, 0, dev, 0, PAGE, NULL));
+}
+
+void register_module(void)
+{
+	TEST_ADD(module_in_use_is_not_unloaded);
+	TEST_ADD(module_with_dead_file_is_not_unloaded);
+	TEST_ADD_SLOW(module_reloaded_many_times_works, 30000);
+	TEST_ADD(example_is_aa_after_bind);
+	TEST_ADD_SLOW(device_memory_is_zero_after_bind, 20000);
+	TEST_ADD(reset_keeps_files_and_memory);
+	TEST_ADD(reset_takes_bar_mappings_away_until_mapped_again);
+	TEST_ADD_SLOW(reset_ends_running_transfers_with_eio, 30000);
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/*
+ * subject.c - the table of things that can be mapped, and how a test gets one.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "subject.h"
+
+#define TAG	0x7a600000u
+
+/* remap_pfn_range() itself adds VM_IO, also where there is no I/O. */
+const struct subject subjects[] = {
+	{ "bar", MMAPDEMO_TECH_BAR, REGION_NONE, MMAPDEMO_CACHE_WC, SUBJ_PFN | SUBJ_IO },
+	{ "bar_uc", MMAPDEMO_TECH_BAR, REGION_NONE, MMAPDEMO_CACHE_UC, SUBJ_PFN | SUBJ_IO },
+	{ "pages", MMAPDEMO_TECH_PAGES, REGION_NONE, MMAPDEMO_CACHE_WB, SUBJ_PFN | SUBJ_IO },
+	{ "vmalloc", MMAPDEMO_TECH_VMALLOC, REGION_NONE, MMAPDEMO_CACHE_WB, SUBJ_LAZY },
+	{ "coherent", MMAPDEMO_TECH_COHERENT, REGION_NONE, MMAPDEMO_CACHE_WB, SUBJ_PFN | SUBJ_IO },
+	{ "example", MMAPDEMO_TECH_PAGES, MMAPDEMO_REGION_EXAMPLE, MMAPDEMO_CACHE_WB,
+	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING },
+	{ "user_page", MMAPDEMO_TECH_BAR, MMAPDEMO_REGION_USER_PAGE, MMAPDEMO_CACHE_UC,
+	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING | SUBJ_REGS | SUBJ_DONTCOPY },
+	{ "ctrl", MMAPDEMO_TECH_BAR, MMAPDEMO_REGION_CTRL, MMAPDEMO_CACHE_UC,
+	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING | SUBJ_REGS | SUBJ_DONTCOPY | SUBJ_RAW },
+	{ "mem", MMAPDEMO_TECH_BAR, MMAPDEMO_REGION_MEM, MMAPDEMO_CACHE_WC,
+	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING | SUBJ_EXCL },
+};
+
+const size_t num_subjects = ARRAY_SIZE(subjects);
+
+const struct subject *subject_named(const char *name)
+{
+	for (size_t i = 0; i < num_subjects; i++) {
+		if (!strcmp(subjects[i].name, name))
+			return &subjects[i];
+	}
+	FAIL("no subject is called %s", name);
+}
+
+static bool is_uc_bar(const struct subject *s)
+{
+	return s->region == REGION_NONE && s->cache == MMAPDEMO_CACHE_UC;
+}
+
+struct object object_get_in(const struct subject *s, int fd, unsigned int pages)
+{
+	struct object o = { .s = s, .fd = fd };
+
+	if (s->region != REGION_NONE) {
+		struct mmapdemo_region_info r = region_get(fd, s->region);
+
+		o.handle = r.out_handle;
+		o.offset = r.out_offset;
+		o.len = r.out_len;
+		CHECK_EQ(r.out_technique, s->technique);
+		CHECK_EQ(r.out_cache, s->cache);
+		return o;
+	} else {
+		struct mmapdemo_buf_alloc a;
+
+		CHECK_OK(buf_try_alloc(fd, s->technique, s->cache, 0, pages * PAGE, &a));
+		o.handle = a.out_handle;
+		o.offset = a.out_offset;
+		o.len = a.out_len;
+		CHECK_EQ(a.out_cache, s->cache);
+		CHECK_EQ(a.out_len, pages * PAGE);
+		return o;
+	}
+}
+
+/* BAR2's type outlives the file: put it back when the test's process ends. */
+static void cache_restore(void)
+{
+	int fd = dev_try_open(O_RDWR);
+
+	for (int i = 0; fd >= 0 && i < 100; i++) {
+		if (!mem_cache_set(fd, MMAPDEMO_CACHE_WC))
+			break;
+		sleep_ms(5);
+	}
+	close(fd);
+}
+
+/*
+ * A process that outlives the test by a moment: it sees the pipe close when the test's last process
+ * has ended, however that happened, and then restores. The runner's leak check waits for that.
+ */
+static void cache_restore_later(void)
+{
+	int p[2];
+	pid_t pid;
+	char c;
+
+	CHECK_SYS(pipe2(p, O_CLOEXEC));
+	pid = CHECK_SYS(fork());
+	/* Out of the group that the runner kills; both do it, so that it is done for either. */
+	setpgid(pid, pid);
+	if (pid)
+		return;
+	close(p[1]);
+	for (int fd = 3; fd < 256; fd++) {
+		if (fd != p[0])
+			close(fd);
+	}
+	while (read(p[0], &c, 1) > 0)
+		;
+	cache_restore();
+	_exit(0);
+}
+
+struct object object_get(const struct subject *s, unsigned int pages)
+{
+	int fd;
+
+	if (s->flags & SUBJ_RAW)
+		raw_bar_require(true);
+	if (is_uc_bar(s))
+		cache_restore_later();
+	fd = dev_open(O_RDWR | (s->flags & SUBJ_EXCL ? O_EXCL : 0));
+	if (is_uc_bar(s))
+		CHECK_OK(mem_cache_set(fd, MMAPDEMO_CACHE_UC));
+	return object_get_in(s, fd, pages);
+}
+
+void object_put(struct object *o)
+{
+	if (o->s->region == REGION_NONE)
+		CHECK_OK(buf_free(o->fd, o->handle));
+	close(o->fd);
+	o->fd = -1;
+}
+
+void *object_map(const struct object *o)
+{
+	return map_rw(o->fd, o->len, o->offset);
+}
+
+u64 object_live_pages(const struct object *o)
+{
+	return o->s->flags & SUBJ_REGS ? 1 : o->len / PAGE;
+}
+
+void object_tag(const struct object *o)
+{
+	u64 pages = object_live_pages(o);
+	u32 *p;
+
+	if (o->s->flags & SUBJ_REGS)
+		return;
+	p = map_rw(o->fd, pages * PAGE, o->offset);
+	for (u64 i = 0; i < pages; i++)
+		p[i * PAGE / 4] = TAG + i;
+	unmap(p, pages * PAGE);
+}
+
+void object_verify_page(const struct object *o, const void *page, u64 n)
+{
+	u32 want = o->s->flags & SUBJ_REGS ? MMAPDEMO_ID : TAG + n, got;
+	int sig;
+
+	if (n >= object_live_pages(o))
+		return;
+	sig = touch_read(page, &got);
+	if (sig)
+		FAIL("page %llu at %p: signal %d", (unsigned long long)n, page, sig);
+	if (got != want)
+		FAIL("page %llu at %p shows %#x, wanted %#x", (unsigned long long)n, page, got,
+		     want);
+}
+
+void subject_add(test_fn fn, u32 with, u32 without, unsigned int limit_ms, const char *what)
+{
+	for (size_t i = 0; i < num_subjects; i++) {
+		const struct subject *s = &subjects[i];
+
+		if ((s->flags & with) == with && !(s->flags & without))
+			test_add(fn, s, limit_ms, "map_%s_%s", s->name, what);
+	}
+}

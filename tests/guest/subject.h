@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * subject.h - the table of things that can be mapped: every technique and every standing region.
+ *
+ * A case that holds for all of them is written once and registered per row, so that each
+ * combination is a test of its own name: map_<subject>_<case>.
+ */
+#ifndef GUEST_SUBJECT_H
+#define GUEST_SUBJECT_H
+
+#include "dev.h"
+
+/* What is true of a subject. Everything else is true of all. */
+#define SUBJ_REGS	0x01	/* registers: only the first page is live, contents are not memory */
+#define SUBJ_STANDING	0x02	/* exists without allocation; shared by all files */
+#define SUBJ_PFN	0x04	/* VM_PFNMAP: no struct page for get_user_pages */
+#define SUBJ_IO		0x08	/* VM_IO */
+#define SUBJ_DONTCOPY	0x10	/* VM_DONTCOPY: a child does not inherit it */
+#define SUBJ_RAW	0x20	/* needs allow_raw_bar and CAP_SYS_RAWIO */
+#define SUBJ_EXCL	0x40	/* needs O_EXCL, so no second file can be open */
+#define SUBJ_LAZY	0x80	/* pages appear at the first touch */
+
+struct subject {
+	const char *name;
+	u32 technique;
+	u32 region;		/* MMAPDEMO_REGION_*, or REGION_NONE: allocated */
+	u32 cache;		/* effective type, MMAPDEMO_CACHE_* */
+	u32 flags;
+};
+
+/* One object of a subject, with the file it belongs to. */
+struct object {
+	const struct subject *s;
+	int fd;
+	u32 handle;
+	u64 offset;
+	u64 len;
+};
+
+extern const struct subject subjects[];
+extern const size_t num_subjects;
+
+/* Of this many pages where the subject is allocated; the test's own file. */
+struct object object_get(const struct subject *s, unsigned int pages);
+/* Another one in a file that is open already. */
+struct object object_get_in(const struct subject *s, int fd, unsigned int pages);
+/* Closes the file too. Tests that end may leave it all to the kernel. */
+void object_put(struct object *o);
+
+/* All of it, shared, readable and writable. */
+void *object_map(const struct object *o);
+/* The first word of page n as it must be: tagged by object_tag(), or the device's ID. */
+void object_tag(const struct object *o);
+void object_verify_page(const struct object *o, const void *page, u64 n);
+/* Number of pages that may be touched. */
+u64 object_live_pages(const struct object *o);
+
+const struct subject *subject_named(const char *name);
+
+/* Register fn once per subject that has all of `with` and none of `without`. */
+void subject_add(test_fn fn, u32 with, u32 without, unsigned int limit_ms, const char *what);
+
+#endif /* GUEST_SUBJECT_H */

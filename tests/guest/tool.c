@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+#include "harness.h"
+
+void register_tool(void)
+{
+}
