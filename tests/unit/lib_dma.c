@@ -346,9 +346,12 @@ static int reply_spin(struct mock *mock, unsigned long cmd, void *arg)
 	case MMAPDEMO_IOC_DMA_SUBMIT:
 		assert_int_equal(((struct mmapdemo_dma_submit *)arg)->flags, MMAPDEMO_DMA_NO_IRQ);
 		((struct mmapdemo_dma_submit *)arg)->out_seq = SEQ;
-		*mock->done_seq = mock->step ? UINT64_MAX : SEQ;
+		/* A later transfer has ended too, or the device is gone. */
+		*mock->done_seq = mock->step ? UINT64_MAX : SEQ + 1;
 		return 0;
 	case MMAPDEMO_IOC_DMA_WAIT:
+		/* To collect, that is; asking in between has no deadline. */
+		assert_int_not_equal(((struct mmapdemo_dma_wait *)arg)->deadline_ns, 0);
 		if (mock->step)
 			return -ENODEV;
 		fill_result(arg, 0);

@@ -115,6 +115,43 @@ static void mem_copies_touch_nothing_beyond(void **state)
 	munmap(p, 3 * page);
 }
 
+#ifdef __x86_64__
+/* The processor's own check, which Linux turns into SIGBUS. */
+static void check_alignment(bool on)
+{
+	if (on)
+		__asm__ __volatile__("subq $128, %%rsp; pushfq; orq $0x40000, (%%rsp); popfq; addq $128, %%rsp" : : : "cc", "memory");
+	else
+		__asm__ __volatile__("subq $128, %%rsp; pushfq; andq $~0x40000, (%%rsp); popfq; addq $128, %%rsp" : : : "cc", "memory");
+}
+
+/* With both sides equally far from a word, every access can be aligned, and has to be. */
+static void mem_copies_access_aligned_words_only(void **state)
+{
+	_Alignas(16) unsigned char device[AREA], memory[AREA] = { 0 };
+	size_t off, len;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		check_alignment(true);
+		for (off = 0; off < 16; off++) {
+			for (len = 0; len < 80; len++) {
+				mmd_mem_to_device(device + off, memory + off, len);
+				mmd_mem_from_device(memory + off, device + off, len);
+				mmd_mem_set(device + off, 1, len);
+			}
+		}
+		check_alignment(false);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +159,9 @@ int main(void)
 		cmocka_unit_test(mem_copies_every_alignment_and_length),
 		cmocka_unit_test(mem_set_every_alignment_and_length),
 		cmocka_unit_test(mem_copies_touch_nothing_beyond),
+#ifdef __x86_64__
+		cmocka_unit_test(mem_copies_access_aligned_words_only),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("library memory", tests, NULL, NULL);

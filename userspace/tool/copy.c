@@ -11,9 +11,8 @@
 #include "copy.h"
 #include "object.h"
 
+/* In guards, and in memory about to receive: never the right answer, the data has no long runs. */
 #define GUARD_BYTE	0xa5
-/* What the receiving memory holds before: never the right answer, the data has no long runs. */
-#define STALE_BYTE	0x3c
 
 const char *const copy_via_names[COPY_VIA_COUNT] = { "dma", "mmap", "rw" };
 
@@ -229,7 +228,6 @@ static int dma_from_device(struct copy *copy, unsigned char *back)
 	for (off = 0; off < copy->len; off += len) {
 		len = copy->len - off < copy->chunk ? copy->len - off : copy->chunk;
 		memset(copy->mem_map.ptr, GUARD_BYTE, copy->chunk + 2 * COPY_GUARD);
-		memset(mem, STALE_BYTE, len);
 		ret = dma(copy, MMAPDEMO_DMA_FROM_DEVICE, off, len);
 		if (ret)
 			return ret;
@@ -281,7 +279,7 @@ int copy_round_trip(struct copy *copy, const unsigned char *source, unsigned cha
 	int ret;
 
 	mmd_mem_set(copy->dev_map.ptr, GUARD_BYTE, copy->len + 2 * COPY_GUARD);
-	memset(back, STALE_BYTE, copy->len);
+	memset(back, GUARD_BYTE, copy->len);
 	ret = to_device(copy, source);
 	if (!ret)
 		ret = from_device(copy, back);

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_options.c - the command line: what it makes of good words, and that bad ones end it with 2.
+ */
+#include "../unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <mmdbench.h>
+#include <options.h>
+
+static void size_words(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {
+		{ "0", 0 }, { "64", 64 }, { "64B", 64 }, { "4k", 4096 }, { "4K", 4096 },
+		{ "4KiB", 4096 }, { "2m", 2 << 20 }, { "16MiB", 16 << 20 }, { "1G", 1 << 30 },
+		{ "18446744073709551615", UINT64_MAX },
+	};
+	static const char *const bad[] = {
+		"", "-1", "+1", " 1", "1 ", "4.5K", "K", "4KB", "0x10", "18446744073709551616",
+		"18014398509481984K", "17179869184G", "1e3", "4K4",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		uint64_t bytes = 7;
+
+		assert_int_equal(mmb_parse_size(good[i].text, &bytes), 0);
+		assert_true(bytes == good[i].bytes);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		uint64_t bytes = 7;
+
+		if (mmb_parse_size(bad[i], &bytes) != -EINVAL || bytes != 7)
+			fail_msg("'%s' passed as a size", bad[i]);
+	}
+}
+
+static struct mmb_options parse(int argc, const char *const *argv)
+{
+	static char copy[16][64];
+	char *words[17] = { NULL };
+	struct mmb_options opt;
+
+	for (int i = 0; i < argc; i++) {
+		snprintf(copy[i], sizeof(copy[i]), "%s", argv[i]);
+		words[i] = copy[i];
+	}
+	mmb_options_parse(argc, words, &opt);
+	return opt;
+}
+
+static void defaults(void **state)
+{
+	static const char *const argv[] = { "bench" };
+	struct mmb_options opt = parse(1, argv);
+
+	(void)state;
+	assert_string_equal(opt.device, MMD_DEFAULT_PATH);
+	assert_int_equal(opt.n_sizes, 19);
+	assert_int_equal(opt.sizes[0], 64);
+	assert_int_equal(opt.sizes[18], 16 << 20);
+	assert_true(opt.pairs >= MMB_PAIRS_MIN);
+	assert_null(opt.json);
+	assert_false(opt.quick || opt.list || opt.all_rows || opt.trace_one);
+	mmb_options_free(&opt);
+}
+
+static void sizes_sorted_and_once(void **state)
+{
+	static const char *const argv[] = { "bench", "--sizes", "2M,64,4K", "--sizes=64,128" };
+	static const uint64_t expected[] = { 64, 128, 4096, 2 << 20 };
+	struct mmb_options opt = parse(4, argv);
+
+	(void)state;
+	assert_int_equal(opt.n_sizes, 4);
+	assert_memory_equal(opt.sizes, expected, sizeof(expected));
+	mmb_options_free(&opt);
+}
+
+static void only_collects_globs(void **state)
+{
+	static const char *const argv[] = { "bench", "--only", "L1,D1.*", "--only=X1", "-q" };
+	struct mmb_options opt = parse(5, argv);
+
+	(void)state;
+	assert_int_equal(opt.n_only, 3);
+	assert_string_equal(opt.only[1], "D1.*");
+	assert_string_equal(opt.only[2], "X1");
+	assert_true(opt.quick);
+	mmb_options_free(&opt);
+}
+
+/* The whole of mmdbench_main() in a child: usage errors end the program. */
+static int status_of(const char *word1, const char *word2)
+{
+	char name[] = "bench", a[64], b[64];
+	char *argv[] = { name, a, b, NULL };
+	pid_t pid;
+	int status;
+
+	snprintf(a, sizeof(a), "%s", word1);
+	snprintf(b, sizeof(b), "%s", word2 ? word2 : "");
+	if (!word2)
+		argv[2] = NULL;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int null = open("/dev/null", O_WRONLY);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		exit(mmdbench_main(word2 ? 3 : 2, argv));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void bad_words_exit_2(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "--sizes", "0" }, { "--sizes", "63" }, { "--sizes", "65" }, { "--sizes", "17M" },
+		{ "--sizes", "-64" }, { "--sizes", "" }, { "--sizes", "64,,x" },
+		{ "--sizes", "99999999999999999999" }, { "--pairs", "14" }, { "--pairs", "many" },
+		{ "--pairs", "-5" }, { "--seed", "9223372036854775808" }, { "--budget", "-1" },
+		{ "--only", "" }, { "--only", "no-such-row" }, { "--nonsense", NULL },
+		{ "measure", NULL }, { "--json", "" }, { "list", "more" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		int status = status_of(bad[i][0], bad[i][1]);
+
+		if (status != 2)
+			fail_msg("%s '%s' exits with %d", bad[i][0], bad[i][1], status);
+	}
+}
+
+static void list_exits_0(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of("list", NULL), 0);
+	assert_int_equal(status_of("list", "--only=L1"), 0);
+	assert_int_equal(status_of("--help", NULL), 0);
+}
+
+static void no_device_exits_3(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of("--device", "/nonexistent/mmapdemo0"), 3);
+	assert_int_equal(status_of("--device", "/dev/null"), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(size_words),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(sizes_sorted_and_once),
+		cmocka_unit_test(only_collects_globs),
+		cmocka_unit_test(bad_words_exit_2),
+		cmocka_unit_test(list_exits_0),
+		cmocka_unit_test(no_device_exits_3),
+	};
+
+	return cmocka_run_group_tests_name("bench-options", tests, NULL, NULL);
+}
