@@ -52,6 +52,7 @@ static void hist_edges(void **state)
 	assert_int_equal(mmb_hist_index(1), 17 * MMB_HIST_SUB);
 	assert_int_equal(mmb_hist_index(nextafter(ldexp(1, 63), 0)), MMB_HIST_BUCKETS - 1);
 	assert_int_equal(mmb_hist_index(ldexp(1, 63)), MMB_HIST_BUCKETS);
+	assert_int_equal(mmb_hist_index(ldexp(1.5, 63)), MMB_HIST_BUCKETS);
 	assert_int_equal(mmb_hist_index(DBL_MAX), MMB_HIST_BUCKETS);
 }
 

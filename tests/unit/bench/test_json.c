@@ -262,7 +262,7 @@ static char dir[64];
 
 static const char *in_dir(const char *name)
 {
-	static char path[128];
+	static char path[384];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return path;
@@ -321,7 +321,7 @@ static void write_file_reads_back_equal(void **state)
 static void write_through_symlink_keeps_it(void **state)
 {
 	json_t *root = sample(), *back;
-	char target[128];
+	char target[384];
 	struct stat st;
 
 	(void)state;
@@ -337,17 +337,51 @@ static void write_through_symlink_keeps_it(void **state)
 	json_decref(root);
 }
 
-/* A device node must be written to, never renamed over. */
-static void write_full_device_enospc(void **state)
+/*
+ * What is no regular file must be written to, never renamed over. A pipe of our own: with /dev/null
+ * and root, a broken build would take the machine's away.
+ */
+static void write_special_file_stays_special(void **state)
 {
-	json_t *root = sample();
+	json_t *root = sample(), *back;
+	char *text = calloc(1, 65536);
 	struct stat st;
+	ssize_t n;
+	int fd;
 
 	(void)state;
-	assert_int_equal(mmb_json_check("/dev/full"), 0);
-	assert_int_equal(mmb_json_write("/dev/full", root), -ENOSPC);
-	assert_int_equal(stat("/dev/full", &st), 0);
-	assert_true(S_ISCHR(st.st_mode));
+	assert_non_null(text);
+	assert_int_equal(mkfifo(in_dir("pipe"), 0600), 0);
+	fd = open(in_dir("pipe"), O_RDONLY | O_NONBLOCK);
+	assert_true(fd >= 0);
+	assert_int_equal(mmb_json_check(in_dir("pipe")), 0);
+	assert_int_equal(mmb_json_write(in_dir("pipe"), root), 0);
+	assert_int_equal(lstat(in_dir("pipe"), &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	n = read(fd, text, 65535);
+	assert_true(n > 1000);
+	back = json_loads(text, 0, NULL);
+	assert_non_null(back);
+	close(fd);
+	free(text);
+	json_decref(back);
+	json_decref(root);
+}
+
+static void write_full_stdout_enospc(void **state)
+{
+	int full = open("/dev/full", O_WRONLY), keep = dup(1), err;
+	json_t *root = sample();
+
+	(void)state;
+	assert_true(full >= 0 && keep >= 0);
+	fflush(stdout);
+	dup2(full, 1);
+	err = mmb_json_write("-", root);
+	dup2(keep, 1);
+	close(keep);
+	close(full);
+	assert_int_equal(err, -ENOSPC);
 	json_decref(root);
 }
 
@@ -395,7 +429,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(write_file_reads_back_equal, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(write_through_symlink_keeps_it, make_dir,
 						remove_dir),
-		cmocka_unit_test(write_full_device_enospc),
+		cmocka_unit_test_setup_teardown(write_special_file_stays_special, make_dir,
+						remove_dir),
+		cmocka_unit_test(write_full_stdout_enospc),
 		cmocka_unit_test_setup_teardown(write_failure_leaves_old_file, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(check_refuses_early, make_dir, remove_dir),

@@ -149,6 +149,23 @@ static void summary_identical_values_no_outliers(void **state)
 	near(s.max, 5);
 }
 
+/* Quartiles 3 and 7: the fences are at -3 and 13. */
+static void summary_outliers_beyond_the_fence(void **state)
+{
+	double v[] = { 1, 2, 3, 4, 5, 6, 7, 8, 13 };
+	struct mmb_summary s;
+
+	(void)state;
+	assert_int_equal(mmb_summarize(v, N(v), &s), 0);
+	assert_int_equal(s.outliers, 0);
+	v[8] = 13.01;
+	assert_int_equal(mmb_summarize(v, N(v), &s), 0);
+	assert_int_equal(s.outliers, 1);
+	v[0] = -3.01;
+	assert_int_equal(mmb_summarize(v, N(v), &s), 0);
+	assert_int_equal(s.outliers, 2);
+}
+
 static void summary_zeros_have_no_spread(void **state)
 {
 	const double v[] = { 0, 0, 0, 0, 0, 0, 0 };
@@ -337,6 +354,7 @@ int main(void)
 		cmocka_unit_test(summary_interval_ranks_as_in_tables),
 		cmocka_unit_test(summary_nan_and_infinity_edom),
 		cmocka_unit_test(summary_identical_values_no_outliers),
+		cmocka_unit_test(summary_outliers_beyond_the_fence),
 		cmocka_unit_test(summary_zeros_have_no_spread),
 		cmocka_unit_test(summary_huge_values_no_overflow),
 		cmocka_unit_test(summary_input_left_alone),
