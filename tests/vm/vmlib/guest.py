@@ -188,7 +188,7 @@ class Guest:
 
     async def _pass_output(self, reader, started):
         """The job's output between the lines BEGIN and END of this boot."""
-        begin, end = f"BEGIN {self.token}\n".encode(), f"\nEND {self.token}\n".encode()
+        begin, end = f"BEGIN {self.token}\n".encode(), f"END {self.token}\n".encode()
         held = b""
         while begin not in held:
             data = await reader.read(65536)

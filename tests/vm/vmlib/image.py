@@ -68,7 +68,7 @@ def program_archive(user, module):
     for program in list(files.values()):
         files.update(libraries_of(program))
     if module:
-        files["lib/modules/mmapdemo.ko"] = os.path.join(module, "mmapdemo.ko")
+        files["lib/modules/mmapdemo.ko"] = os.path.join(module, "mmapdemo-guest.ko")
     key = _key(_IMAGE_FORMAT, *(f"{name} {_digest(source)}" for name, source in sorted(files.items())))
 
     def build():

@@ -42,13 +42,16 @@ class Step:
         return os.path.join(paths.LOG, f"{self.name}.log")
 
     def progress(self):
-        """How far ninja or apt is, from the end of the log."""
+        """How far ninja is, or that another build holds the lock, from the end of the log."""
         try:
             with open(self.log, "rb") as stream:
                 stream.seek(max(0, os.path.getsize(self.log) - 4096))
-                found = re.findall(rb"\[(\d+)/(\d+)\]", stream.read())
+                end = stream.read()
         except OSError:
-            found = None
+            return ""
+        if end.rstrip().rpartition(b"\n")[2].startswith(b"waiting for another"):
+            return " " + end.rstrip().rpartition(b"\n")[2].decode()
+        found = re.findall(rb"\[(\d+)/(\d+)\]", end)
         return " " + b"/".join(found[-1]).decode() if found else ""
 
 
