@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every refusal that follows from numbers alone. See policy.h.
+ *
+ * Not for: refusals that depend on what exists at the moment (ENOENT, EBUSY, EDQUOT of what is
+ * left): those need a lock, and stand where that lock is.
+ */
+#include "policy.h"
+
+/* `off + len` and `size - len` could both wrap: compare before subtracting. */
+int mmapdemo_range_check(__u64 off, __u64 len, __u64 size)
+{
+	if (off > size || len > size - off)
+		return -EINVAL;
+	return 0;
+}
+
+int mmapdemo_who_check(const struct mmapdemo_object *obj, __u32 access)
+{
+	if ((obj->attrs & MMAPDEMO_OBJ_RAW) && !(access & MMAPDEMO_WHO_RAW))
+		return -EPERM;
+	if ((obj->attrs & MMAPDEMO_OBJ_EXCLUSIVE) && !(access & MMAPDEMO_WHO_EXCLUSIVE))
+		return -EPERM;
+	return 0;
+}
+
+/*
+ * A private mapping is granted as long as it cannot become writable: a private copy of device
+ * memory means nothing, and a copy-on-write mapping of bare page frames is a trap of its own. A
+ * shared mapping of a file that is open for reading only looks private here (the core takes its
+ * VM_SHARED away); it loses nothing by that.
+ */
+int mmapdemo_map_check(const struct mmapdemo_object *obj, const struct mmapdemo_request *req,
+		       struct mmapdemo_verdict *verdict)
+{
+	int ret;
+
+	ret = mmapdemo_range_check(req->off, req->len, obj->len);
+	if (ret)
+		return ret;
+	if (!req->len)
+		return -EINVAL;
+	ret = mmapdemo_who_check(obj, req->access);
+	if (ret)
+		return ret;
+	if (req->access & MMAPDEMO_ACC_EXEC)
+		return -EPERM;
+	if ((req->access & MMAPDEMO_ACC_WRITE) && !(req->access & MMAPDEMO_ACC_SHARED))
+		return -EINVAL;
+	if ((req->access & MMAPDEMO_ACC_WRITE) && (obj->attrs & MMAPDEMO_OBJ_READ_ONLY))
+		return -EACCES;
+
+	verdict->may_write = (req->access & MMAPDEMO_ACC_SHARED) &&
+			     !(obj->attrs & MMAPDEMO_OBJ_READ_ONLY);
+	verdict->inherit = !(obj->attrs & MMAPDEMO_OBJ_REGS);
+	return 0;
+}
+
+/* A register is accessed whole: 4 or 8 bytes, naturally aligned. The device decides the rest. */
+static int reg_io_check(const struct mmapdemo_request *req, __u64 size)
+{
+	if (req->len != 4 && req->len != 8)
+		return -EINVAL;
+	if (req->off % req->len)
+		return -EINVAL;
+	return mmapdemo_range_check(req->off, req->len, size);
+}
+
+long mmapdemo_io_check(const struct mmapdemo_object *obj, const struct mmapdemo_request *req)
+{
+	int ret;
+
+	if (req->off > obj->len)
+		return -EINVAL;
+	ret = mmapdemo_who_check(obj, req->access);
+	if (ret)
+		return ret;
+	if ((req->access & MMAPDEMO_ACC_WRITE) && (obj->attrs & MMAPDEMO_OBJ_READ_ONLY))
+		return -EACCES;
+	if (!req->len)
+		return 0;
+	/*
+	 * The end of an object ends a read, as that of a file does; nothing can be written there.
+	 */
+	if (req->off == obj->len)
+		return (req->access & MMAPDEMO_ACC_WRITE) ? -EINVAL : 0;
+	if (obj->attrs & MMAPDEMO_OBJ_REGS) {
+		ret = reg_io_check(req, obj->len);
+		return ret ? ret : (long)req->len;
+	}
+	/* Bounded to a count that a system call can return on any platform. */
+	if (req->len > obj->len - req->off)
+		return obj->len - req->off > 0x7ffff000 ? 0x7ffff000 : (long)(obj->len - req->off);
+	return req->len > 0x7ffff000 ? 0x7ffff000 : (long)req->len;
+}
+
+static int cache_check(__u32 technique, __u32 cache, const struct mmapdemo_alloc_limits *limits,
+		       __u32 *out)
+{
+	__u32 have;
+
+	switch (technique) {
+	case MMAPDEMO_TECH_BAR:
+		have = limits->mem_cache;
+		break;
+	case MMAPDEMO_TECH_COHERENT:
+		have = limits->coherent_cache;
+		break;
+	default:
+		have = MMAPDEMO_CACHE_WB;
+		break;
+	}
+	if (cache != MMAPDEMO_CACHE_DEFAULT && cache != have) {
+		/* BAR2 has WC or UC and can change; everything else is as it is. */
+		if (technique == MMAPDEMO_TECH_BAR && cache != MMAPDEMO_CACHE_WB)
+			return -EBUSY;
+		return -EOPNOTSUPP;
+	}
+	*out = have;
+	return 0;
+}
+
+int mmapdemo_alloc_check(__u32 technique, __u32 cache, __u64 len,
+			 const struct mmapdemo_alloc_limits *limits, __u64 *out_len,
+			 __u32 *out_cache)
+{
+	__u64 most;
+	__u32 got;
+	int ret;
+
+	switch (technique) {
+	case MMAPDEMO_TECH_BAR:
+		most = limits->mem_size;
+		break;
+	case MMAPDEMO_TECH_PAGES:
+	case MMAPDEMO_TECH_COHERENT:
+		most = limits->max_contig;
+		break;
+	case MMAPDEMO_TECH_VMALLOC:
+		most = MMAPDEMO_OBJECT_MAX;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!len || len > most)
+		return -EINVAL;
+	if (cache != MMAPDEMO_CACHE_DEFAULT && cache != MMAPDEMO_CACHE_WB &&
+	    cache != MMAPDEMO_CACHE_WC && cache != MMAPDEMO_CACHE_UC)
+		return -EINVAL;
+	ret = cache_check(technique, cache, limits, &got);
+	if (ret)
+		return ret;
+
+	/* Cannot wrap: len is at most MMAPDEMO_OBJECT_MAX. */
+	len = (len + limits->page_size - 1) & ~(limits->page_size - 1);
+	if (technique != MMAPDEMO_TECH_BAR && len > limits->max_bytes)
+		return -EDQUOT;
+	*out_len = len;
+	*out_cache = got;
+	return 0;
+}
+
+int mmapdemo_dma_check(const struct mmapdemo_dma_submit *s, __u64 max_len, __u64 mem_len,
+		       __u64 dev_len)
+{
+	bool timed = s->flags & MMAPDEMO_DMA_TIMED;
+
+	if (s->direction != MMAPDEMO_DMA_TO_DEVICE && s->direction != MMAPDEMO_DMA_FROM_DEVICE)
+		return -EINVAL;
+	if (!s->len || s->len > max_len)
+		return -EINVAL;
+	if (mmapdemo_range_check(s->mem_off, s->len, mem_len) ||
+	    mmapdemo_range_check(s->dev_off, s->len, dev_len))
+		return -EINVAL;
+	if (timed != !!s->repeat)
+		return -EINVAL;
+	if (timed && s->repeat > MMAPDEMO_DMA_TIMED_MAX / s->len)
+		return -EINVAL;
+	return 0;
+}
+
+/* Columns of MMAPDEMO_HW_REGS, turned into what the driver has to know. */
+#define READABLE_RO	1
+#define READABLE_RW	1
+#define READABLE_WO	0
+#define READABLE_W1C	1
+#define WRITABLE_RO	0
+#define WRITABLE_RW	1
+#define WRITABLE_WO	1
+#define WRITABLE_W1C	1
+#define RAW_PUBLIC	0
+#define RAW_PRIVATE	1
+
+#define REG_ROW(reg, bytes, access, bits, reset, scope, text) {	\
+	.name = #reg,							\
+	.offset = MMAPDEMO_REG_##reg,					\
+	.width = bytes,							\
+	.readable = READABLE_##access,					\
+	.writable = WRITABLE_##access,					\
+	.raw = RAW_##scope,						\
+},
+
+const struct mmapdemo_reg mmapdemo_regs[] = {
+	MMAPDEMO_HW_REGS(REG_ROW)
+};
+
+const unsigned int mmapdemo_num_regs = sizeof(mmapdemo_regs) / sizeof(mmapdemo_regs[0]);
+
+/* A register whole, or one half of an 8-byte register: the device's own access rule. */
+static const struct mmapdemo_reg *reg_find(__u32 offset, __u32 width)
+{
+	const struct mmapdemo_reg *r;
+
+	for (r = mmapdemo_regs; r < mmapdemo_regs + mmapdemo_num_regs; r++) {
+		if (r->offset == offset && r->width == width)
+			return r;
+		if (r->width == 8 && width == 4 && (r->offset == offset || r->offset + 4 == offset))
+			return r;
+	}
+	return NULL;
+}
+
+int mmapdemo_reg_check(__u32 offset, __u32 width, bool write, bool raw)
+{
+	const struct mmapdemo_reg *r = reg_find(offset, width);
+
+	if (!r)
+		return -EINVAL;
+	if (r->raw && !raw)
+		return -EPERM;
+	if (write ? !r->writable : !r->readable)
+		return -EACCES;
+	return 0;
+}
+
+unsigned int mmapdemo_dma_bits(__u64 highest)
+{
+	unsigned int bits = 0;
+
+	while (bits < 64 && highest >> bits & 1)
+		bits++;
+	/* Ones from bit 0 upwards, then nothing: a mask. Otherwise a bound that is no mask. */
+	if (bits == 64 || !(highest >> bits))
+		return bits;
+	for (bits = 63; !(highest >> bits & 1); bits--)
+		;
+	return bits;
+}
