@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers and regions: handles, offsets, limits, and who keeps one alive.
+ *
+ * Not for: what a buffer is made of, see map_<technique>.c; who may map it, see mmap.c.
+ */
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+
+#include "mmapdemo_priv.h"
+
+unsigned int mmapdemo_max_bufs = 256;
+module_param_named(max_bufs, mmapdemo_max_bufs, uint, 0444);
+MODULE_PARM_DESC(max_bufs, "most buffers of one open file (256)");
+
+unsigned long mmapdemo_max_bytes = SZ_256M;
+module_param_named(max_bytes, mmapdemo_max_bytes, ulong, 0444);
+MODULE_PARM_DESC(max_bytes, "most bytes of system memory of one open file (256 MiB)");
+
+static const struct mmapdemo_technique *const techniques[] = {
+	&mmapdemo_tech_bar,
+	&mmapdemo_tech_pages,
+	&mmapdemo_tech_vmalloc,
+	&mmapdemo_tech_coherent,
+};
+
+static const struct mmapdemo_technique *technique_find(u32 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(techniques); i++) {
+		if (techniques[i]->id == id)
+			return techniques[i];
+	}
+	return NULL;
+}
+
+/* --- limits --------------------------------------------------------------------------------- */
+
+static bool is_memory(const struct mmapdemo_technique *tech)
+{
+	return tech->id != MMAPDEMO_TECH_BAR;
+}
+
+static int charge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len)
+{
+	u64 bytes = is_memory(tech) ? len : 0;
+	int ret = 0;
+
+	spin_lock(&mf->mdev->buf_lock);
+	if (mf->num_bufs >= mmapdemo_max_bufs || mf->num_bytes > mmapdemo_max_bytes ||
+	    bytes > mmapdemo_max_bytes - mf->num_bytes) {
+		ret = -EDQUOT;
+	} else {
+		mf->num_bufs++;
+		mf->num_bytes += bytes;
+	}
+	spin_unlock(&mf->mdev->buf_lock);
+	return ret;
+}
+
+static void uncharge_handle(struct mmapdemo_file *mf)
+{
+	spin_lock(&mf->mdev->buf_lock);
+	mf->num_bufs--;
+	spin_unlock(&mf->mdev->buf_lock);
+}
+
+/* A handle is given back when it is dropped, bytes when the memory is. */
+static void uncharge_bytes(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech,
+			   u64 len)
+{
+	if (!is_memory(tech))
+		return;
+	spin_lock(&mf->mdev->buf_lock);
+	mf->num_bytes -= len;
+	spin_unlock(&mf->mdev->buf_lock);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static struct mmapdemo_buf *buf_create(struct mmapdemo_dev *mdev,
+				       const struct mmapdemo_technique *tech, u64 len)
+{
+	struct mmapdemo_buf *buf = kzalloc(sizeof(*buf), GFP_KERNEL_ACCOUNT);
+
+	if (!buf)
+		return NULL;
+	kref_init(&buf->ref);
+	mutex_init(&buf->dma_lock);
+	buf->mdev = mdev;
+	buf->tech = tech;
+	buf->object.len = len;
+	return buf;
+}
+
+/* Give the resources back: once, and while the driver is bound. */
+static void buf_release(struct mmapdemo_buf *buf)
+{
+	lockdep_assert_held(&buf->mdev->res_lock);
+
+	if (buf->released)
+		return;
+	buf->released = true;
+	if (buf->bus && buf->tech->dma_unmap)
+		buf->tech->dma_unmap(buf);
+	buf->tech->free(buf);
+	if (buf->owner)
+		uncharge_bytes(buf->owner, buf->tech, buf->object.len);
+}
+
+static void buf_destroy(struct kref *ref)
+{
+	struct mmapdemo_buf *buf = container_of(ref, struct mmapdemo_buf, ref);
+	struct mmapdemo_dev *mdev = buf->mdev;
+
+	/*
+	 * Against mmapdemo_bufs_release(): there, or here, and there only before the driver is
+	 * gone.
+	 */
+	down_read(&mdev->res_lock);
+	buf_release(buf);
+	spin_lock(&mdev->buf_lock);
+	list_del(&buf->node);
+	spin_unlock(&mdev->buf_lock);
+	up_read(&mdev->res_lock);
+
+	/* The last mapping is gone: the offset may be used again. */
+	xa_erase(&mdev->objects, buf->id);
+	kfree(buf);
+}
+
+void mmapdemo_buf_put(struct mmapdemo_buf *buf)
+{
+	might_sleep();
+	kref_put(&buf->ref, buf_destroy);
+}
+
+/**
+ * mmapdemo_buf_put_atomic() - drop a reference where nothing may sleep
+ * @buf: if this is its last reference, mmapdemo_engine_drain() drops it; the caller sees to that
+ */
+void mmapdemo_buf_put_atomic(struct mmapdemo_buf *buf)
+{
+	if (!refcount_dec_not_one(&buf->ref.refcount))
+		llist_add(&buf->dead, &buf->mdev->engine.dead_bufs);
+}
+
+/**
+ * mmapdemo_bufs_release() - release the resources of all buffers, whoever still holds one
+ * @mdev: being removed: no transfer runs, no call is in the gate, nothing is mapped
+ */
+void mmapdemo_bufs_release(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_buf *buf;
+	unsigned int i;
+
+	/* Nobody adds one any more, and the write lock keeps buf_destroy() from taking one off. */
+	down_write(&mdev->res_lock);
+	list_for_each_entry(buf, &mdev->bufs, node)
+		buf_release(buf);
+	up_write(&mdev->res_lock);
+
+	for (i = 0; i < MMAPDEMO_NUM_REGIONS; i++) {
+		if (mdev->regions[i])
+			mmapdemo_buf_put(mdev->regions[i]);
+		mdev->regions[i] = NULL;
+	}
+}
+
+/**
+ * mmapdemo_buf_get() - find a buffer or region that a file may use
+ * @mf: the file
+ * @id: from mmapdemo_offset_to_id() or mmapdemo_handle_to_id()
+ *
+ * Return: the buffer, with a reference; ERR_PTR(-ENOENT) if @mf has no such.
+ */
+struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id)
+{
+	struct mmapdemo_dev *mdev = mf->mdev;
+	struct mmapdemo_buf *buf = NULL;
+
+	if (id > MMAPDEMO_ID_MAX)
+		return ERR_PTR(-ENOENT);
+	/*
+	 * The handle's own reference is dropped after it has left the array, under the same lock.
+	 */
+	xa_lock(&mdev->objects);
+	buf = xa_load(&mdev->objects, id);
+	if (buf && (!buf->owner || buf->owner == mf))
+		kref_get(&buf->ref);
+	else
+		buf = NULL;
+	xa_unlock(&mdev->objects);
+	return buf ?: ERR_PTR(-ENOENT);
+}
+
+/* Take the handle away; the offset stays taken until buf_destroy(). False if there is none. */
+static bool handle_drop(struct mmapdemo_buf *buf)
+{
+	struct mmapdemo_dev *mdev = buf->mdev;
+	struct mmapdemo_file *mf = buf->owner;
+
+	if (xa_cmpxchg(&mdev->objects, buf->id, buf, XA_ZERO_ENTRY, 0) != buf)
+		return false;
+	spin_lock(&mdev->buf_lock);
+	list_del(&buf->handle_node);
+	mf->num_bufs--;
+	spin_unlock(&mdev->buf_lock);
+	mmapdemo_buf_put(buf);
+	return true;
+}
+
+/* The file is closed: no mapping of it is left, no call is in it, its transfers have ended. */
+void mmapdemo_bufs_drop(struct mmapdemo_file *mf)
+{
+	struct mmapdemo_buf *buf, *next;
+
+	list_for_each_entry_safe(buf, next, &mf->handles, handle_node)
+		handle_drop(buf);
+}
+
+/* --- regions -------------------------------------------------------------------------------- */
+
+static const struct {
+	const struct mmapdemo_technique *tech;
+	u32 cache;
+	u32 attrs;
+	u64 start;
+	u64 len;
+} region_table[MMAPDEMO_NUM_REGIONS] = {
+	[MMAPDEMO_REGION_EXAMPLE] = {
+		&mmapdemo_tech_pages, MMAPDEMO_CACHE_WB, 0, 0, 4 * PAGE_SIZE,
+	},
+	[MMAPDEMO_REGION_USER_PAGE] = {
+		&mmapdemo_tech_regs, MMAPDEMO_CACHE_UC, MMAPDEMO_OBJ_REGS,
+		MMAPDEMO_USER_BASE, MMAPDEMO_USER_SIZE,
+	},
+	[MMAPDEMO_REGION_CTRL] = {
+		&mmapdemo_tech_regs, MMAPDEMO_CACHE_UC, MMAPDEMO_OBJ_REGS | MMAPDEMO_OBJ_RAW,
+		MMAPDEMO_CTRL_BASE, MMAPDEMO_CTRL_SIZE,
+	},
+	[MMAPDEMO_REGION_MEM] = {
+		&mmapdemo_tech_bar, MMAPDEMO_CACHE_WC, MMAPDEMO_OBJ_EXCLUSIVE, 0, 0,
+	},
+};
+
+static int region_create(struct mmapdemo_dev *mdev, u32 region)
+{
+	struct mmapdemo_buf *buf;
+	int ret;
+
+	buf = buf_create(mdev, region_table[region].tech, region_table[region].len);
+	if (!buf)
+		return -ENOMEM;
+	buf->id = region;
+	buf->cache = region_table[region].cache;
+	buf->object.attrs = region_table[region].attrs;
+	if (buf->tech == &mmapdemo_tech_regs) {
+		buf->phys = mdev->regs_phys + region_table[region].start;
+	} else if (buf->tech == &mmapdemo_tech_bar) {
+		buf->phys = mdev->mem.phys;
+		buf->object.len = mdev->mem.size;
+	} else {
+		ret = buf->tech->alloc(buf);
+		if (ret) {
+			kfree(buf);
+			return ret;
+		}
+		/* The textbook's buffer, and shared by all who open the node, as its is. */
+		memset(buf->vaddr, 0xaa, buf->object.len);
+	}
+
+	spin_lock(&mdev->buf_lock);
+	list_add_tail(&buf->node, &mdev->bufs);
+	spin_unlock(&mdev->buf_lock);
+	mdev->regions[region] = buf;
+	return xa_insert(&mdev->objects, buf->id, buf, GFP_KERNEL);
+}
+
+/* On failure mmapdemo_bufs_release() cleans up. */
+int mmapdemo_regions_create(struct mmapdemo_dev *mdev)
+{
+	u32 region;
+	int ret;
+
+	for (region = 0; region < MMAPDEMO_NUM_REGIONS; region++) {
+		ret = region_create(mdev, region);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int mmapdemo_ioctl_region_info(struct mmapdemo_file *mf, struct mmapdemo_region_info *arg)
+{
+	struct mmapdemo_buf *buf;
+	int ret;
+
+	if (arg->region >= MMAPDEMO_NUM_REGIONS)
+		return -EINVAL;
+	buf = mf->mdev->regions[arg->region];
+	ret = mmapdemo_who_check(&buf->object, mmapdemo_file_access(mf));
+	if (ret)
+		return ret;
+	arg->out_handle = mmapdemo_id_to_handle(buf->id);
+	arg->out_technique = buf->tech->id;
+	arg->out_cache = READ_ONCE(buf->cache);
+	arg->out_len = buf->object.len;
+	arg->out_offset = mmapdemo_id_to_offset(buf->id);
+	return 0;
+}
+
+/* --- BUF_ALLOC, BUF_FREE, BUF_INFO ---------------------------------------------------------- */
+
+/* Charged already. On success the buffer has its id and can be found; on failure it is gone. */
+static int buf_publish(struct mmapdemo_file *mf, struct mmapdemo_buf *buf)
+{
+	struct mmapdemo_dev *mdev = mf->mdev;
+	int ret;
+
+	buf->owner = mf;
+	/* The place first, empty: once the buffer exists nothing can fail any more. */
+	ret = xa_alloc_cyclic(&mdev->objects, &buf->id, NULL,
+			      XA_LIMIT(MMAPDEMO_NUM_REGIONS, MMAPDEMO_ID_MAX), &mdev->next_id,
+			      GFP_KERNEL_ACCOUNT);
+	if (ret < 0) {
+		ret = -ENOMEM;
+		goto free;
+	}
+	ret = buf->tech->alloc(buf);
+	if (ret)
+		goto erase;
+
+	spin_lock(&mdev->buf_lock);
+	list_add_tail(&buf->node, &mdev->bufs);
+	list_add_tail(&buf->handle_node, &mf->handles);
+	spin_unlock(&mdev->buf_lock);
+	xa_store(&mdev->objects, buf->id, buf, GFP_KERNEL_ACCOUNT);
+	return 0;
+
+erase:
+	xa_erase(&mdev->objects, buf->id);
+free:
+	kfree(buf);
+	return ret;
+}
+
+int mmapdemo_ioctl_buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
+{
+	struct mmapdemo_dev *mdev = mf->mdev;
+	const struct mmapdemo_alloc_limits limits = {
+		.page_size = PAGE_SIZE,
+		.max_contig = MMAPDEMO_MAX_CONTIG,
+		.max_bytes = mmapdemo_max_bytes,
+		.mem_size = mdev->mem.size,
+		.mem_cache = READ_ONCE(mdev->mem.cache),
+		.coherent_cache = mmapdemo_memtype_coherent(),
+	};
+	const struct mmapdemo_technique *tech;
+	struct mmapdemo_buf *buf;
+	u32 cache;
+	u64 len;
+	int ret;
+
+	ret = mmapdemo_alloc_check(arg->technique, arg->cache, arg->len, &limits, &len, &cache);
+	if (ret)
+		return ret;
+	tech = technique_find(arg->technique);
+	ret = charge(mf, tech, len);
+	if (ret)
+		return ret;
+	buf = buf_create(mdev, tech, len);
+	if (!buf) {
+		ret = -ENOMEM;
+		goto uncharge;
+	}
+	buf->cache = cache;
+	buf->flags = arg->flags;
+	if (arg->flags & MMAPDEMO_BUF_MAP_READ_ONLY)
+		buf->object.attrs |= MMAPDEMO_OBJ_READ_ONLY;
+	ret = buf_publish(mf, buf);
+	if (ret)
+		goto uncharge;
+
+	arg->out_handle = mmapdemo_id_to_handle(buf->id);
+	arg->out_cache = cache;
+	arg->out_len = len;
+	arg->out_offset = mmapdemo_id_to_offset(buf->id);
+	return 0;
+
+uncharge:
+	uncharge_handle(mf);
+	uncharge_bytes(mf, tech, len);
+	return ret;
+}
+
+static int buf_free(struct mmapdemo_file *mf, u32 handle)
+{
+	struct mmapdemo_buf *buf = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(handle));
+	int ret = 0;
+
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	if (!buf->owner)
+		ret = -EINVAL;
+	else if (!handle_drop(buf))	/* another thread was faster */
+		ret = -ENOENT;
+	mmapdemo_buf_put(buf);
+	return ret;
+}
+
+/* The caller never learnt of it. */
+void mmapdemo_ioctl_buf_alloc_undo(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
+{
+	buf_free(mf, arg->out_handle);
+}
+
+int mmapdemo_ioctl_buf_free(struct mmapdemo_file *mf, struct mmapdemo_buf_free *arg)
+{
+	return buf_free(mf, arg->handle);
+}
+
+int mmapdemo_ioctl_buf_info(struct mmapdemo_file *mf, struct mmapdemo_buf_info *arg)
+{
+	struct mmapdemo_buf *buf = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(arg->handle));
+
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	arg->out_technique = buf->tech->id;
+	arg->out_cache = READ_ONCE(buf->cache);
+	arg->out_flags = buf->flags;
+	arg->out_len = buf->object.len;
+	arg->out_offset = mmapdemo_id_to_offset(buf->id);
+	arg->out_vmas = atomic_read(&buf->num_vmas);
+	arg->out_transfers = atomic_read(&buf->num_xfers);
+	mmapdemo_buf_put(buf);
+	return 0;
+}
+
+/* --- pread, pwrite -------------------------------------------------------------------------- */
+
+/**
+ * mmapdemo_buf_rw() - copy between an object and kernel memory
+ * @mf: the file
+ * @id: the object
+ * @off: bytes into it
+ * @buf: kernel memory
+ * @len: bytes
+ * @write: to the object
+ *
+ * Enters the gate itself, so that its caller can touch user memory before and after.
+ *
+ * Return: bytes moved, less than @len at the end of the object; or a negative errno.
+ */
+ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, size_t len,
+			bool write)
+{
+	struct mmapdemo_request req = {
+		.off = off,
+		.len = len,
+		.access = mmapdemo_file_access(mf) |
+			  (write ? MMAPDEMO_ACC_WRITE : MMAPDEMO_ACC_READ),
+	};
+	struct mmapdemo_buf *obj;
+	ssize_t ret;
+	int idx;
+
+	ret = mmapdemo_dev_enter(mf->mdev, &idx);
+	if (ret)
+		return ret;
+	obj = mmapdemo_buf_get(mf, id);
+	if (IS_ERR(obj)) {
+		ret = PTR_ERR(obj);
+		goto exit;
+	}
+	ret = mmapdemo_io_check(&obj->object, &req);
+	if (ret > 0) {
+		size_t n = ret;
+		int err;
+
+		if (write && (obj->object.attrs & MMAPDEMO_OBJ_EXCLUSIVE))
+			mmapdemo_mem_dirty(mf, off, n);
+		err = write ? obj->tech->write(obj, off, buf, n) :
+			      obj->tech->read(obj, off, buf, n);
+		if (err)
+			ret = err;
+	}
+	mmapdemo_buf_put(obj);
+exit:
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return ret;
+}

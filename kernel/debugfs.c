@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the driver knows of itself, for people: /sys/kernel/debug/mmapdemo/<device>/
+ *
+ * Not an interface: names and formats change. No bus address, no kernel pointer.
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+
+#include "mmapdemo_priv.h"
+
+static struct dentry *root;
+
+/* What any process may read, from the device itself. */
+static int registers_show(struct seq_file *m, void *unused)
+{
+	struct mmapdemo_dev *mdev = m->private;
+	const struct mmapdemo_reg *r;
+	int idx, ret;
+
+	ret = mmapdemo_dev_enter(mdev, &idx);
+	if (ret)
+		return ret;
+	for (r = mmapdemo_regs; r < mmapdemo_regs + mmapdemo_num_regs; r++) {
+		if (r->raw || !r->readable)
+			continue;
+		seq_printf(m, "%05x %-20s %#llx\n", r->offset, r->name,
+			   r->width == 8 ? mmapdemo_readq(mdev, r->offset) :
+					   (u64)mmapdemo_readl(mdev, r->offset));
+	}
+	mmapdemo_dev_exit(mdev, idx);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(registers);
+
+static int buffers_show(struct seq_file *m, void *unused)
+{
+	struct mmapdemo_dev *mdev = m->private;
+	struct mmapdemo_buf *buf;
+
+	seq_puts(m, "handle technique len refs vmas transfers\n");
+	spin_lock(&mdev->buf_lock);
+	list_for_each_entry(buf, &mdev->bufs, node)
+		seq_printf(m, "%u %s %#llx %u %d %d\n", mmapdemo_id_to_handle(buf->id),
+			   buf->tech->name, buf->object.len, kref_read(&buf->ref),
+			   atomic_read(&buf->num_vmas), atomic_read(&buf->num_xfers));
+	spin_unlock(&mdev->buf_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(buffers);
+
+static int mappings_show(struct seq_file *m, void *unused)
+{
+	struct mmapdemo_dev *mdev = m->private;
+	struct mmapdemo_map *map;
+
+	seq_puts(m, "pid handle off len vmas\n");
+	spin_lock(&mdev->map_lock);
+	list_for_each_entry(map, &mdev->maps, node)
+		seq_printf(m, "%d %u %#llx %#lx %u\n", map->pid,
+			   mmapdemo_id_to_handle(map->buf->id), map->off, map->len,
+			   refcount_read(&map->ref));
+	spin_unlock(&mdev->map_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(mappings);
+
+static int counters_show(struct seq_file *m, void *unused)
+{
+	struct mmapdemo_dev *mdev = m->private;
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	seq_printf(m, "transfers %llu\n", READ_ONCE(engine->last_seq));
+	seq_printf(m, "dma_interrupts %lld\n", atomic64_read(&engine->num_irqs));
+	seq_printf(m, "dma_timeouts %lld\n", atomic64_read(&engine->num_timeouts));
+	seq_printf(m, "sw_interrupts %lld\n", atomic64_read(&mdev->num_sw_irqs));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(counters);
+
+void mmapdemo_debugfs_add(struct mmapdemo_dev *mdev)
+{
+	mdev->debugfs = debugfs_create_dir(dev_name(&mdev->dev), root);
+	debugfs_create_file("registers", 0400, mdev->debugfs, mdev, &registers_fops);
+	debugfs_create_file("buffers", 0400, mdev->debugfs, mdev, &buffers_fops);
+	debugfs_create_file("mappings", 0400, mdev->debugfs, mdev, &mappings_fops);
+	debugfs_create_file("counters", 0400, mdev->debugfs, mdev, &counters_fops);
+}
+
+/* Waits for who is reading one of them. */
+void mmapdemo_debugfs_del(struct mmapdemo_dev *mdev)
+{
+	debugfs_remove(mdev->debugfs);
+}
+
+void mmapdemo_debugfs_init(void)
+{
+	root = debugfs_create_dir("mmapdemo", NULL);
+}
+
+void mmapdemo_debugfs_exit(void)
+{
+	debugfs_remove(root);
+}

@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The one-shot DMA engine: one transfer in the device, the others in a queue.
+ *
+ * A transfer's way: queued -> (copied to bounce buffers) -> running -> (copied from bounce
+ * buffers) -> done. The steps in brackets exist where the DMA API asks for them; they need process
+ * context and run in mmapdemo_engine_drain(). Everything else happens under engine->lock, mostly
+ * in the hard interrupt.
+ *
+ * A transfer that nobody wants an interrupt for ends unnoticed. Who then needs to know, because it
+ * sleeps for that transfer or for one behind it, arms the interrupt afterwards (CMD ARM_IRQ): if
+ * the end was earlier, the device raises it at once, so that no order of the two loses the wakeup.
+ *
+ * Not for: what a file sees of it, see xfer.c.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/eventfd.h>
+#include <linux/moduleparam.h>
+#include <linux/pci.h>
+
+#include "mmapdemo_priv.h"
+#include "trace.h"
+
+static unsigned int dma_timeout_ms = 1000;
+module_param(dma_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(dma_timeout_ms, "a transfer that takes longer is aborted (1000)");
+
+static struct mmapdemo_dev *engine_dev(struct mmapdemo_engine *engine)
+{
+	return container_of(engine, struct mmapdemo_dev, engine);
+}
+
+/* --- bus addresses -------------------------------------------------------------------------- */
+
+/**
+ * mmapdemo_buf_dma_map() - make sure that a buffer has bus addresses
+ * @buf: PAGES, VMALLOC or COHERENT; inside the gate
+ *
+ * At the first transfer and for good, so that a buffer that is only mapped costs no addresses, and
+ * no bounce buffers, and a small transfer no mapping.
+ */
+int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
+{
+	int ret = 0;
+
+	/* Pairs with the release below: who sees the flag sees the addresses. */
+	if (smp_load_acquire(&buf->dma_ready))
+		return 0;
+	mutex_lock(&buf->dma_lock);
+	if (!buf->bus)
+		ret = buf->tech->dma_map(buf);
+	/* Pairs with the acquire above. */
+	if (!ret)
+		smp_store_release(&buf->dma_ready, true);
+	mutex_unlock(&buf->dma_lock);
+	return ret;
+}
+
+/**
+ * mmapdemo_buf_run() - how far a buffer is contiguous on the bus
+ * @buf: has bus addresses
+ * @off: byte in it
+ * @len: bytes of interest
+ * @bus: where @off is
+ *
+ * Return: bytes, @len or less.
+ */
+u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus)
+{
+	u64 chunk = 1ULL << buf->bus_shift;
+	u64 i = off >> buf->bus_shift;
+	u64 run = chunk - (off & (chunk - 1));
+
+	*bus = buf->bus[i] + (off & (chunk - 1));
+	for (; run < len && buf->bus[i + 1] == buf->bus[i] + chunk; i++)
+		run += chunk;
+	return min(run, len);
+}
+
+/* Hand the memory of a transfer over: to the device, or back to the CPU. */
+static void xfer_sync(struct mmapdemo_xfer *x, u64 len, bool for_device)
+{
+	struct device *dev = &x->mf->mdev->pdev->dev;
+	enum dma_data_direction dir = x->to_device ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
+	struct mmapdemo_buf *buf = x->mem;
+	u64 chunk = 1ULL << buf->bus_shift;
+	u64 off, end = x->mem_off + len;
+
+	for (off = x->mem_off; off < end; off = (off | (chunk - 1)) + 1) {
+		u64 in = off & (chunk - 1);
+		u64 n = min(end - off, chunk - in);
+		dma_addr_t bus = buf->bus[off >> buf->bus_shift] + in;
+
+		if (for_device)
+			dma_sync_single_for_device(dev, bus, n, dir);
+		else
+			dma_sync_single_for_cpu(dev, bus, n, dir);
+	}
+}
+
+/* --- the end of a transfer ------------------------------------------------------------------ */
+
+/*
+ * To its file. Both buffers are free of it; the last one to go may have to wait for process
+ * context.
+ */
+static void xfer_complete(struct mmapdemo_engine *engine, struct mmapdemo_xfer *x)
+{
+	struct mmapdemo_file *mf = x->mf;
+
+	lockdep_assert_held(&engine->lock);
+
+	trace_mmapdemo_dma_complete(engine_dev(engine), x->seq, x->error, x->bytes);
+	x->state = MMAPDEMO_XFER_DONE;
+	atomic_dec(&x->mem->num_xfers);
+	atomic_dec(&x->dev->num_xfers);
+	mmapdemo_buf_put_atomic(x->mem);
+	mmapdemo_buf_put_atomic(x->dev);
+	x->mem = NULL;
+	x->dev = NULL;
+
+	list_add_tail(&x->node, &mf->done);
+	if (mf->eventfd)
+		eventfd_signal(mf->eventfd);
+	wake_up_interruptible_poll(&mf->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/* The running transfer has left the device. */
+static void cur_retire(struct mmapdemo_engine *engine, u32 error, u64 bytes)
+{
+	struct mmapdemo_xfer *x = engine->cur;
+
+	lockdep_assert_held(&engine->lock);
+
+	engine->cur = NULL;
+	x->error = error;
+	x->bytes = bytes;
+	if (x->bounced && !x->to_device && bytes) {
+		x->state = MMAPDEMO_XFER_RETIRED;
+		list_add_tail(&x->node, &engine->retired);
+	} else {
+		xfer_complete(engine, x);
+	}
+}
+
+/* Has the running transfer ended? A device that is gone reads as a number that names none. */
+static bool cur_reap(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_dev *mdev = engine_dev(engine);
+	struct mmapdemo_xfer *x = engine->cur;
+	u32 status, error;
+
+	lockdep_assert_held(&engine->lock);
+
+	if (!x || engine->stopped || mmapdemo_readq(mdev, MMAPDEMO_REG_DMA_DONE_SEQ) != x->seq)
+		return false;
+	status = mmapdemo_readl(mdev, MMAPDEMO_REG_DMA_STATUS);
+	if (x->timed)
+		x->host_ns = mmapdemo_readq(mdev, MMAPDEMO_REG_DMA_HOST_NS);
+	if ((status & MMAPDEMO_DMA_STATUS_STATE) == MMAPDEMO_DMA_STATE_DONE) {
+		cur_retire(engine, MMAPDEMO_ERR_NONE, x->len);
+		return true;
+	}
+	error = (status & MMAPDEMO_DMA_STATUS_ERROR) >> MMAPDEMO_DMA_STATUS_ERROR_SHIFT;
+	/* Never a success, whatever the register says: not every byte has moved. */
+	cur_retire(engine, error ?: MMAPDEMO_ERR_BUS,
+		   min_t(u64, mmapdemo_readq(mdev, MMAPDEMO_REG_DMA_DONE_BYTES), x->len));
+	return true;
+}
+
+static bool hw_is_busy(struct mmapdemo_dev *mdev)
+{
+	u32 status = mmapdemo_readl(mdev, MMAPDEMO_REG_DMA_STATUS);
+
+	return (status & MMAPDEMO_DMA_STATUS_STATE) == MMAPDEMO_DMA_STATE_BUSY;
+}
+
+/*
+ * End the running transfer, so that its memory can be freed. One that does not obey, or cannot
+ * hear, since its registers are switched off, loses the bus: engine_revive() sees whether it comes
+ * back.
+ */
+static void cur_abort(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_dev *mdev = engine_dev(engine);
+
+	lockdep_assert_held(&engine->lock);
+
+	mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_CMD, MMAPDEMO_DMA_CMD_ABORT);
+	if (cur_reap(engine))
+		return;
+	if (mmapdemo_hw_answers(mdev)) {
+		mmapdemo_hw_reset(mdev);
+		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
+	}
+	if (!mmapdemo_hw_answers(mdev) || hw_is_busy(mdev)) {
+		pci_clear_master(mdev->pdev);
+		engine->master_off = true;
+	}
+	cur_retire(engine, MMAPDEMO_ERR_ABORTED, 0);
+}
+
+/* --- the start of a transfer ---------------------------------------------------------------- */
+
+/* After cur_abort() took the bus away: false as long as the device does not behave. */
+static bool engine_revive(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_dev *mdev = engine_dev(engine);
+
+	lockdep_assert_held(&engine->lock);
+
+	if (!engine->master_off)
+		return true;
+	if (!mmapdemo_hw_answers(mdev))
+		return false;
+	mmapdemo_hw_reset(mdev);
+	if (hw_is_busy(mdev))
+		return false;
+	mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
+	pci_set_master(mdev->pdev);
+	engine->master_off = false;
+	return true;
+}
+
+/*
+ * The pieces of memory that are not in one: a list for the device. Returns the number of elements.
+ */
+static u32 list_fill(struct mmapdemo_engine *engine, const struct mmapdemo_xfer *x)
+{
+	u64 done = 0;
+	u32 n = 0;
+
+	while (done < x->len) {
+		struct mmapdemo_hw_sg *e = &engine->sg[n++];
+		dma_addr_t bus;
+		u64 run = mmapdemo_buf_run(x->mem, x->mem_off + done, x->len - done, &bus);
+
+		e->addr = cpu_to_le64(bus);
+		e->len = cpu_to_le32(run);
+		e->reserved = 0;
+		done += run;
+	}
+	return n;
+}
+
+static void cur_start(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_dev *mdev = engine_dev(engine);
+	struct mmapdemo_xfer *x = engine->cur;
+	u32 cmd = MMAPDEMO_DMA_CMD_START;
+	u32 pieces = 1;
+	dma_addr_t bus;
+
+	lockdep_assert_held(&engine->lock);
+
+	if (mmapdemo_buf_run(x->mem, x->mem_off, x->len, &bus) < x->len) {
+		pieces = list_fill(engine, x);
+		bus = engine->sg_bus;
+		cmd |= MMAPDEMO_DMA_CMD_SG;
+		mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_SG_COUNT, pieces);
+	}
+	if (x->timed) {
+		cmd |= MMAPDEMO_DMA_CMD_TIMED;
+		mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_REPEAT, x->repeat);
+	}
+	if (!x->to_device)
+		cmd |= MMAPDEMO_DMA_CMD_FROM_DEVICE;
+	if (engine->cur_irq)
+		cmd |= MMAPDEMO_DMA_CMD_IRQ;
+
+	trace_mmapdemo_dma_start(mdev, x->seq, pieces, engine->cur_irq);
+	mmapdemo_writeq(mdev, MMAPDEMO_REG_DMA_ADDR, bus);
+	mmapdemo_writeq(mdev, MMAPDEMO_REG_DMA_DEV_OFF, x->dev_off);
+	mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_LEN, x->len);
+	mmapdemo_writeq(mdev, MMAPDEMO_REG_DMA_SEQ, x->seq);
+	/*
+	 * Orders the stores to memory above and by the caller before it (writel() does): pairs
+	 * with the device's reading of list and memory after it has seen START.
+	 */
+	mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_CMD, cmd);
+}
+
+/* Start what can be started without sleeping. */
+static void engine_next(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_xfer *x;
+
+	lockdep_assert_held(&engine->lock);
+
+	/*
+	 * A transfer sees the memory that those before it have left: not before that is copied
+	 * back.
+	 */
+	while (!engine->cur && !engine->stopped && list_empty(&engine->retired)) {
+		x = list_first_entry_or_null(&engine->fifo, struct mmapdemo_xfer, node);
+		if (!x || (x->bounced && !x->prepared))
+			return;
+		list_del_init(&x->node);
+		if (!engine_revive(engine)) {
+			x->error = MMAPDEMO_ERR_BUS_MASTER;
+			xfer_complete(engine, x);
+			continue;
+		}
+		x->state = MMAPDEMO_XFER_RUNNING;
+		engine->cur = x;
+		engine->cur_irq = x->want_irq || !list_empty(&engine->fifo);
+		engine->cur_expires = jiffies + msecs_to_jiffies(READ_ONCE(dma_timeout_ms));
+		/* Looks at cur_expires when it runs: one timer for many transfers. */
+		if (!delayed_work_pending(&engine->watchdog))
+			schedule_delayed_work(&engine->watchdog, engine->cur_expires - jiffies);
+		cur_start(engine);
+	}
+}
+
+/* --- called with engine->lock held ---------------------------------------------------------- */
+
+/**
+ * mmapdemo_engine_reap() - notice the end of the running transfer, and start the next
+ * @mdev: the device
+ *
+ * Return: true if mmapdemo_engine_drain() has to be called, without the lock.
+ */
+bool mmapdemo_engine_reap(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+	struct mmapdemo_xfer *x;
+
+	lockdep_assert_held(&engine->lock);
+
+	cur_reap(engine);
+	engine_next(engine);
+
+	if (!list_empty(&engine->retired) || !llist_empty(&engine->dead_bufs))
+		return true;
+	x = list_first_entry_or_null(&engine->fifo, struct mmapdemo_xfer, node);
+	return x && !engine->cur && x->bounced && !x->prepared;
+}
+
+/**
+ * mmapdemo_engine_arm() - somebody is going to sleep until a transfer ends
+ * @mdev: the device
+ * @x: not done; it ends with an interrupt from now on
+ */
+void mmapdemo_engine_arm(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	lockdep_assert_held(&engine->lock);
+
+	x->want_irq = true;
+	if (!engine->cur || engine->cur_irq || engine->stopped)
+		return;
+	engine->cur_irq = true;
+	mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_CMD, MMAPDEMO_DMA_CMD_ARM_IRQ);
+}
+
+/**
+ * mmapdemo_engine_queue() - put a transfer into the queue, and start it if it is the first
+ * @mdev: the device
+ * @x: on no list
+ *
+ * Return: 0; -ENODEV if the engine has been stopped for ever.
+ */
+int mmapdemo_engine_queue(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	lockdep_assert_held(&engine->lock);
+
+	if (engine->stopped)
+		return -ENODEV;
+	x->seq = ++engine->last_seq;
+	x->state = MMAPDEMO_XFER_QUEUED;
+	trace_mmapdemo_dma_submit(mdev, x);
+	list_add_tail(&x->node, &engine->fifo);
+	/* It waits for the running one, if there is one still. */
+	if (engine->cur && !cur_reap(engine))
+		mmapdemo_engine_arm(mdev, x);
+	return 0;
+}
+
+/**
+ * mmapdemo_engine_cancel() - nobody wants this transfer any more
+ * @mdev: the device
+ * @x: any state; it is done when mmapdemo_engine_drain() has returned
+ */
+void mmapdemo_engine_cancel(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	lockdep_assert_held(&engine->lock);
+
+	switch (x->state) {
+	case MMAPDEMO_XFER_QUEUED:
+		list_del_init(&x->node);
+		x->error = MMAPDEMO_ERR_ABORTED;
+		xfer_complete(engine, x);
+		break;
+	case MMAPDEMO_XFER_PREPARING:
+		x->cancelled = true;
+		break;
+	case MMAPDEMO_XFER_RUNNING:
+		if (!cur_reap(engine))
+			cur_abort(engine);
+		break;
+	case MMAPDEMO_XFER_RETIRED:
+	case MMAPDEMO_XFER_DONE:
+		break;
+	}
+}
+
+/* --- process context ------------------------------------------------------------------------ */
+
+/*
+ * One step of what cannot be done under the lock, which is dropped meanwhile. False: nothing to
+ * do.
+ */
+static bool drain_step(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_xfer *x;
+
+	lockdep_assert_held(&engine->drain_lock);
+
+	x = list_first_entry_or_null(&engine->retired, struct mmapdemo_xfer, node);
+	if (x) {
+		/* It stays on the list, so that nothing is started before it is over. */
+		spin_unlock_irq(&engine->lock);
+		xfer_sync(x, x->bytes, false);
+		spin_lock_irq(&engine->lock);
+		list_del_init(&x->node);
+		xfer_complete(engine, x);
+		engine_next(engine);
+		return true;
+	}
+
+	x = list_first_entry_or_null(&engine->fifo, struct mmapdemo_xfer, node);
+	if (!x || engine->cur || !x->bounced || x->prepared)
+		return false;
+	x->state = MMAPDEMO_XFER_PREPARING;
+	spin_unlock_irq(&engine->lock);
+	xfer_sync(x, x->len, true);
+	spin_lock_irq(&engine->lock);
+	x->prepared = true;
+	x->state = MMAPDEMO_XFER_QUEUED;
+	if (x->cancelled)
+		mmapdemo_engine_cancel(engine_dev(engine), x);
+	engine_next(engine);
+	return true;
+}
+
+/**
+ * mmapdemo_engine_drain() - do what transfers need of process context
+ * @mdev: the device
+ *
+ * When it returns, no transfer is in the middle of such a step, and no buffer that a finished
+ * transfer was the last to use is left.
+ */
+void mmapdemo_engine_drain(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+	struct mmapdemo_buf *buf, *next;
+
+	mutex_lock(&engine->drain_lock);
+	spin_lock_irq(&engine->lock);
+	while (drain_step(engine))
+		;
+	spin_unlock_irq(&engine->lock);
+	llist_for_each_entry_safe(buf, next, llist_del_all(&engine->dead_bufs), dead)
+		mmapdemo_buf_put(buf);
+	mutex_unlock(&engine->drain_lock);
+}
+
+static void drain_work(struct work_struct *work)
+{
+	struct mmapdemo_engine *engine = container_of(work, struct mmapdemo_engine, drain_work);
+
+	mmapdemo_engine_drain(engine_dev(engine));
+}
+
+/*
+ * For the interrupt that is lost, and the transfer that does not end. It runs only once per
+ * timeout at most, and a transfer started meanwhile has its own time.
+ */
+static void watchdog_work(struct work_struct *work)
+{
+	struct mmapdemo_engine *engine = container_of(to_delayed_work(work), struct mmapdemo_engine,
+						      watchdog);
+	struct mmapdemo_dev *mdev = engine_dev(engine);
+	bool drain;
+
+	spin_lock_irq(&engine->lock);
+	drain = mmapdemo_engine_reap(mdev);
+	if (engine->cur && !engine->stopped && time_after_eq(jiffies, engine->cur_expires)) {
+		atomic64_inc(&engine->num_timeouts);
+		cur_abort(engine);
+		drain = mmapdemo_engine_reap(mdev);
+	}
+	if (engine->cur && !engine->stopped && !delayed_work_pending(&engine->watchdog))
+		schedule_delayed_work(&engine->watchdog,
+				      time_after(engine->cur_expires, jiffies) ?
+				      engine->cur_expires - jiffies : 0);
+	spin_unlock_irq(&engine->lock);
+	if (drain)
+		mmapdemo_engine_drain(mdev);
+}
+
+/* --- interrupt ------------------------------------------------------------------------------ */
+
+void mmapdemo_engine_irq(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+	unsigned long flags;
+
+	atomic64_inc(&engine->num_irqs);
+	spin_lock_irqsave(&engine->lock, flags);
+	if (mmapdemo_engine_reap(mdev) && !engine->stopped)
+		queue_work(system_highpri_wq, &engine->drain_work);
+	spin_unlock_irqrestore(&engine->lock, flags);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+int mmapdemo_engine_init(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	spin_lock_init(&engine->lock);
+	mutex_init(&engine->drain_lock);
+	INIT_LIST_HEAD(&engine->fifo);
+	INIT_LIST_HEAD(&engine->retired);
+	init_llist_head(&engine->dead_bufs);
+	INIT_WORK(&engine->drain_work, drain_work);
+	INIT_DELAYED_WORK(&engine->watchdog, watchdog_work);
+
+	mdev->dma_max_sg = min_t(u32, mdev->dma_max_sg, MMAPDEMO_DMA_MAX_SG);
+	if (!(mdev->features & MMAPDEMO_FEATURE_DMA_SG))
+		mdev->dma_max_sg = 1;
+	engine->sg = dmam_alloc_coherent(&mdev->pdev->dev, mdev->dma_max_sg * sizeof(*engine->sg),
+					 &engine->sg_bus, GFP_KERNEL);
+	return engine->sg ? 0 : -ENOMEM;
+}
+
+/**
+ * mmapdemo_engine_stop() - end all DMA, for ever
+ * @mdev: the device
+ *
+ * When it returns the device does not touch memory, no interrupt does anything, and each transfer
+ * is done. Its file will not be told how it ended: it is told that the device is gone.
+ */
+void mmapdemo_engine_stop(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+	struct mmapdemo_xfer *x, *next;
+
+	spin_lock_irq(&engine->lock);
+	if (engine->stopped) {
+		spin_unlock_irq(&engine->lock);
+		return;
+	}
+	if (engine->cur && !cur_reap(engine))
+		cur_abort(engine);
+	engine->stopped = true;
+	list_for_each_entry_safe(x, next, &engine->fifo, node)
+		mmapdemo_engine_cancel(mdev, x);
+	mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, 0);
+	mmapdemo_hw_reset(mdev);
+	spin_unlock_irq(&engine->lock);
+
+	pci_clear_master(mdev->pdev);
+	cancel_delayed_work_sync(&engine->watchdog);
+	mmapdemo_engine_drain(mdev);
+	cancel_work_sync(&engine->drain_work);
+}

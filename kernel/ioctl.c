@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of calls, and what all of them have in common: size, flags, tail, gate.
+ *
+ * Not for: what a call does, see mmapdemo_ioctl_<call>() where its subject lives.
+ */
+#include <linux/fs.h>
+#include <linux/uaccess.h>
+
+#include "mmapdemo_priv.h"
+
+/* Room for any structure, a member per call, named like it; all begin with size and flags. */
+union ioctl_arg {
+	struct {
+		u32 size;
+		u32 flags;
+	} head;
+#define ARG_MEMBER(verb, type)	struct type verb;
+	MMAPDEMO_IOCTLS(ARG_MEMBER)
+};
+
+struct ioctl_row {
+	size_t size;			/* of the structure, and so of version 1's */
+	u32 flags;			/* the known ones */
+	size_t reserved;		/* offset of a u32 that must be 0; 0: none */
+	bool ungated;			/* enters the gate itself, or not at all */
+	int (*run)(struct mmapdemo_file *mf, union ioctl_arg *arg);
+	/*
+	 * Take back what @run has made: the results could not be delivered. Rows that have it also
+	 * see the results' place written to before @run, so that only a race gets here.
+	 */
+	void (*undo)(struct mmapdemo_file *mf, union ioctl_arg *arg);
+};
+
+/* Handlers take their own structure, and the name is in small letters there. */
+#define RUN(VERB, verb)								\
+	static int run_##VERB(struct mmapdemo_file *mf, union ioctl_arg *arg)	\
+	{									\
+		return mmapdemo_ioctl_##verb(mf, &arg->VERB);			\
+	}
+#define UNDO(VERB, verb)							\
+	static void undo_##VERB(struct mmapdemo_file *mf, union ioctl_arg *arg)	\
+	{									\
+		mmapdemo_ioctl_##verb##_undo(mf, &arg->VERB);			\
+	}
+
+RUN(INFO, info)
+RUN(REGION_INFO, region_info)
+RUN(BUF_ALLOC, buf_alloc)
+UNDO(BUF_ALLOC, buf_alloc)
+RUN(BUF_FREE, buf_free)
+RUN(BUF_INFO, buf_info)
+RUN(MAP_INFO, map_info)
+RUN(MEM_CACHE_SET, mem_cache_set)
+RUN(REG_READ, reg_read)
+RUN(REG_WRITE, reg_write)
+RUN(DMA_SUBMIT, dma_submit)
+UNDO(DMA_SUBMIT, dma_submit)
+RUN(DMA_WAIT, dma_wait)
+RUN(EVENTFD_SET, eventfd_set)
+
+/* What is not the default, by call. */
+#define OPT_INFO
+#define OPT_REGION_INFO
+#define OPT_BUF_ALLOC		.flags = MMAPDEMO_BUF_MAP_READ_ONLY, .undo = undo_BUF_ALLOC,
+#define OPT_BUF_FREE		.reserved = offsetof(struct mmapdemo_buf_free, reserved),
+#define OPT_BUF_INFO
+#define OPT_MAP_INFO		.reserved = offsetof(struct mmapdemo_map_info, reserved), \
+				.ungated = true,
+#define OPT_MEM_CACHE_SET	.reserved = offsetof(struct mmapdemo_mem_cache_set, reserved),
+#define OPT_REG_READ
+#define OPT_REG_WRITE
+#define OPT_DMA_SUBMIT		.flags = MMAPDEMO_DMA_NO_IRQ | MMAPDEMO_DMA_TIMED, \
+				.undo = undo_DMA_SUBMIT,
+#define OPT_DMA_WAIT		.reserved = offsetof(struct mmapdemo_dma_wait, reserved),
+#define OPT_EVENTFD_SET		.reserved = offsetof(struct mmapdemo_eventfd_set, reserved),
+
+#define ROW(verb, type)								\
+	[_IOC_NR(MMAPDEMO_IOC_##verb)] = {					\
+		.size = sizeof(struct type),					\
+		.run = run_##verb,						\
+		OPT_##verb							\
+	},
+
+static const struct ioctl_row ioctl_table[] = {
+	MMAPDEMO_IOCTLS(ROW)
+};
+
+static int arg_fetch(const struct ioctl_row *row, union ioctl_arg *arg, void __user *uarg,
+		     size_t usize)
+{
+	int ret;
+
+	/* What the kernel does not know has to be zero; E2BIG otherwise. */
+	ret = copy_struct_from_user(arg, row->size, uarg, usize);
+	if (ret)
+		return ret;
+	/* Read twice, and it may have changed: what counts is what was checked. */
+	arg->head.size = usize;
+
+	if (arg->head.flags & ~row->flags)
+		return -EINVAL;
+	if (row->reserved && *(u32 *)((void *)arg + row->reserved))
+		return -EINVAL;
+	return 0;
+}
+
+static int row_run(const struct ioctl_row *row, struct mmapdemo_file *mf, union ioctl_arg *arg)
+{
+	int idx, ret;
+
+	if (row->ungated)
+		return row->run(mf, arg);
+	ret = mmapdemo_dev_enter(mf->mdev, &idx);
+	if (ret)
+		return ret;
+	ret = row->run(mf, arg);
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return ret;
+}
+
+static void row_undo(const struct ioctl_row *row, struct mmapdemo_file *mf, union ioctl_arg *arg)
+{
+	int idx;
+
+	/* Where there is no device any more there is nothing to take back. */
+	if (mmapdemo_dev_enter(mf->mdev, &idx))
+		return;
+	row->undo(mf, arg);
+	mmapdemo_dev_exit(mf->mdev, idx);
+}
+
+long mmapdemo_ioctl(struct file *file, unsigned int cmd, unsigned long addr)
+{
+	struct mmapdemo_file *mf = file->private_data;
+	void __user *uarg = (void __user *)addr;
+	const struct ioctl_row *row;
+	union ioctl_arg arg;
+	u32 usize;
+	int ret;
+
+	if (mmapdemo_dev_gone(mf->mdev))
+		return -ENODEV;
+	if (_IOC_TYPE(cmd) != MMAPDEMO_IOC_TYPE || _IOC_NR(cmd) >= ARRAY_SIZE(ioctl_table) ||
+	    cmd != _IO(MMAPDEMO_IOC_TYPE, _IOC_NR(cmd)))
+		return -ENOTTY;
+	row = &ioctl_table[array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(ioctl_table))];
+
+	if (get_user(usize, (u32 __user *)uarg))
+		return -EFAULT;
+	if (usize < row->size)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	ret = arg_fetch(row, &arg, uarg, usize);
+	if (ret)
+		return ret;
+	if (row->undo && copy_to_user(uarg, &arg, row->size))
+		return -EFAULT;
+
+	ret = row_run(row, mf, &arg);
+	/* A transfer that ended badly has results too, and has been collected. */
+	if (ret && !(ret == -EIO && cmd == MMAPDEMO_IOC_DMA_WAIT))
+		return ret;
+	if (copy_to_user(uarg, &arg, row->size)) {
+		if (row->undo)
+			row_undo(row, mf, &arg);
+		return -EFAULT;
+	}
+	return ret;
+}

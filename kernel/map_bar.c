@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Technique "bar": device memory and registers, filled in by io_remap_pfn_range().
+ *
+ * For: buffers in BAR2, region MEM, and the two register regions of BAR0.
+ * Good at: no system call and no interrupt between a process and the device; the first touch does
+ * not fault. What it shows has no struct page: get_user_pages() refuses it.
+ */
+#include <linux/genalloc.h>
+#include <linux/io.h>
+
+#include "mmapdemo_priv.h"
+
+static int bar_alloc(struct mmapdemo_buf *buf)
+{
+	struct mmapdemo_dev *mdev = buf->mdev;
+	struct mmapdemo_mem *mem = &mdev->mem;
+	unsigned long phys = 0;
+	int ret = 0;
+
+	/* The type was chosen before the lock was taken: look again. */
+	down_read(&mem->lock);
+	if (buf->cache != mem->cache || atomic_read(&mdev->regions[MMAPDEMO_REGION_MEM]->num_vmas))
+		ret = -EBUSY;
+	else
+		phys = gen_pool_alloc(mem->pool, buf->object.len);
+	up_read(&mem->lock);
+	if (ret)
+		return ret;
+	if (!phys)
+		return -ENOMEM;
+
+	ret = mmapdemo_mem_zero(mdev, phys - mem->phys, buf->object.len);
+	if (ret) {
+		gen_pool_free(mem->pool, phys, buf->object.len);
+		return ret;
+	}
+	buf->phys = phys;
+	return 0;
+}
+
+/* Whoever gets this range next clears it again; this time it is for whoever maps the whole BAR. */
+static void bar_free(struct mmapdemo_buf *buf)
+{
+	struct mmapdemo_mem *mem = &buf->mdev->mem;
+
+	if (!buf->owner)
+		return;
+	mmapdemo_mem_zero(buf->mdev, buf->phys - mem->phys, buf->object.len);
+	gen_pool_free(mem->pool, buf->phys, buf->object.len);
+}
+
+/*
+ * The whole VMA in one call: the type of the range is looked at once, not once per page. It is
+ * looked at afterwards too, since the core changes what it cannot give without saying so.
+ */
+static int bar_remap(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
+{
+	phys_addr_t phys = buf->phys + off;
+	u32 got;
+	int ret;
+
+	vm_flags_set(vma, VM_IO);
+	vma->vm_page_prot = mmapdemo_memtype_prot(vma->vm_page_prot, buf->cache);
+	ret = io_remap_pfn_range(vma, vma->vm_start, phys >> PAGE_SHIFT,
+				 vma->vm_end - vma->vm_start, vma->vm_page_prot);
+	if (ret)
+		return ret;
+	mmapdemo_memtype_disown(vma, phys);
+	if (!mmapdemo_memtype_of(vma, vma->vm_start, &got) && got != buf->cache)
+		return -EBUSY;
+	return 0;
+}
+
+static int bar_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
+{
+	struct mmapdemo_mem *mem = &buf->mdev->mem;
+	int ret;
+
+	down_read(&mem->lock);
+	ret = mem->view ? bar_remap(buf, vma, off) : -EIO;
+	up_read(&mem->lock);
+	return ret;
+}
+
+static int bar_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)
+{
+	struct mmapdemo_mem *mem = &buf->mdev->mem;
+	int ret = 0;
+
+	down_read(&mem->lock);
+	if (mem->view)
+		memcpy_fromio(to, mem->view + (buf->phys - mem->phys) + off, len);
+	else
+		ret = -EIO;
+	up_read(&mem->lock);
+	return ret;
+}
+
+static int bar_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len)
+{
+	struct mmapdemo_mem *mem = &buf->mdev->mem;
+	int ret = 0;
+
+	down_read(&mem->lock);
+	if (mem->view)
+		memcpy_toio(mem->view + (buf->phys - mem->phys) + off, from, len);
+	else
+		ret = -EIO;
+	up_read(&mem->lock);
+	return ret;
+}
+
+const struct mmapdemo_technique mmapdemo_tech_bar = {
+	.id = MMAPDEMO_TECH_BAR,
+	.name = "bar",
+	.alloc = bar_alloc,
+	.free = bar_free,
+	.map = bar_map,
+	.read = bar_read,
+	.write = bar_write,
+};
+
+/* --- registers: never allocated, accessed whole --------------------------------------------- */
+
+static int regs_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)
+{
+	void __iomem *reg = buf->mdev->regs + (buf->phys - buf->mdev->regs_phys) + off;
+
+	if (len == 8)
+		*(__le64 *)to = cpu_to_le64(readq(reg));
+	else
+		*(__le32 *)to = cpu_to_le32(readl(reg));
+	return 0;
+}
+
+static int regs_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len)
+{
+	void __iomem *reg = buf->mdev->regs + (buf->phys - buf->mdev->regs_phys) + off;
+
+	if (len == 8)
+		writeq(le64_to_cpup(from), reg);
+	else
+		writel(le32_to_cpup(from), reg);
+	return 0;
+}
+
+static void regs_free(struct mmapdemo_buf *buf)
+{
+}
+
+const struct mmapdemo_technique mmapdemo_tech_regs = {
+	.id = MMAPDEMO_TECH_BAR,
+	.name = "regs",
+	.free = regs_free,
+	.map = bar_remap,
+	.read = regs_read,
+	.write = regs_write,
+};

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BAR2 as a whole: its cache type, the kernel's view of it, what is allocated, zeroing.
+ *
+ * Not for: one buffer in it, see map_bar.c.
+ */
+#include <linux/genalloc.h>
+#include <linux/io.h>
+#include <linux/sizes.h>
+
+#include "mmapdemo_priv.h"
+
+static int view_map(struct mmapdemo_mem *mem, u32 cache)
+{
+	lockdep_assert_held_write(&mem->lock);
+
+	mem->view = mmapdemo_memtype_map(mem->phys, mem->size, cache);
+	if (!mem->view)
+		return -ENOMEM;
+	mem->cache = cache;
+	return 0;
+}
+
+static void view_unmap(struct mmapdemo_mem *mem)
+{
+	lockdep_assert_held_write(&mem->lock);
+
+	if (mem->view)
+		mmapdemo_memtype_unmap(mem->view, mem->phys, mem->size, mem->cache);
+	mem->view = NULL;
+}
+
+/**
+ * mmapdemo_mem_init() - take BAR2 over, as write-combining memory with nothing allocated
+ * @mdev: the device; mem.phys and mem.size are set
+ */
+int mmapdemo_mem_init(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_mem *mem = &mdev->mem;
+	int ret;
+
+	mem->pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&mdev->pdev->dev));
+	if (!mem->pool)
+		return -ENOMEM;
+	ret = gen_pool_add(mem->pool, mem->phys, mem->size, dev_to_node(&mdev->pdev->dev));
+	if (!ret) {
+		down_write(&mem->lock);
+		ret = view_map(mem, MMAPDEMO_CACHE_WC);
+		up_write(&mem->lock);
+	}
+	if (ret) {
+		gen_pool_destroy(mem->pool);
+		mem->pool = NULL;
+	}
+	return ret;
+}
+
+/* Everything allocated has been released: gen_pool_destroy() insists. */
+void mmapdemo_mem_exit(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_mem *mem = &mdev->mem;
+
+	down_write(&mem->lock);
+	view_unmap(mem);
+	up_write(&mem->lock);
+	gen_pool_destroy(mem->pool);
+	mem->pool = NULL;
+}
+
+u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev)
+{
+	return gen_pool_avail(mdev->mem.pool);
+}
+
+/* Once removal has begun it may take a second more, and then what is left stays as it is. */
+static bool mem_zero_must_end(struct mmapdemo_dev *mdev)
+{
+	return mmapdemo_dev_gone(mdev) && time_after(jiffies, mdev->gone_since + HZ);
+}
+
+/**
+ * mmapdemo_mem_zero() - overwrite a range of BAR2 with zeroes
+ * @mdev: the device: inside the gate, or being removed
+ * @start: byte in BAR2
+ * @len: bytes
+ *
+ * Return: 0; -EIO if BAR2 has no view; -ENODEV if the device went meanwhile.
+ */
+int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len)
+{
+	struct mmapdemo_mem *mem = &mdev->mem;
+	u64 off;
+
+	for (off = 0; off < len; off += MMAPDEMO_CHUNK) {
+		if (mem_zero_must_end(mdev))
+			return -ENODEV;
+		down_read(&mem->lock);
+		if (!mem->view) {
+			up_read(&mem->lock);
+			return -EIO;
+		}
+		memset_io(mem->view + start + off, 0, min_t(u64, MMAPDEMO_CHUNK, len - off));
+		up_read(&mem->lock);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Remember what of region MEM may hold this file's bytes, so that closing it can wipe them out. */
+void mmapdemo_mem_dirty(struct mmapdemo_file *mf, u64 start, u64 len)
+{
+	spin_lock(&mf->mdev->buf_lock);
+	if (mf->mem_dirty_start == mf->mem_dirty_end) {
+		mf->mem_dirty_start = start;
+		mf->mem_dirty_end = start + len;
+	} else {
+		mf->mem_dirty_start = min(mf->mem_dirty_start, start);
+		mf->mem_dirty_end = max(mf->mem_dirty_end, start + len);
+	}
+	spin_unlock(&mf->mdev->buf_lock);
+}
+
+/*
+ * Who maps region MEM has been counted before it looks at the type under mem->lock; who allocates
+ * takes from the pool under it. So what is free here stays so until the type has changed.
+ */
+int mmapdemo_ioctl_mem_cache_set(struct mmapdemo_file *mf, struct mmapdemo_mem_cache_set *arg)
+{
+	struct mmapdemo_dev *mdev = mf->mdev;
+	struct mmapdemo_buf *whole = mdev->regions[MMAPDEMO_REGION_MEM];
+	struct mmapdemo_mem *mem = &mdev->mem;
+	u32 old;
+	int ret = 0;
+
+	if (arg->cache != MMAPDEMO_CACHE_WC && arg->cache != MMAPDEMO_CACHE_UC)
+		return -EINVAL;
+
+	down_write(&mem->lock);
+	old = mem->cache;
+	if (gen_pool_avail(mem->pool) != mem->size || atomic_read(&whole->num_vmas)) {
+		ret = -EBUSY;
+	} else if (arg->cache != old || !mem->view) {
+		view_unmap(mem);
+		ret = view_map(mem, arg->cache);
+		/*
+		 * If not even the old type is to be had, BAR2 answers EIO until a later call
+		 * succeeds.
+		 */
+		if (ret)
+			view_map(mem, old);
+		whole->cache = mem->cache;
+	}
+	up_write(&mem->lock);
+	return ret;
+}

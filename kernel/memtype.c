@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Cache types: who owns one, how to ask for one, what was obtained.
+ *
+ * On x86 the type belongs to the physical range. Whoever comes first reserves it; a later mapping
+ * that asks for another one silently gets the first one's (UC-minus of a plain ioremap() turns WC
+ * and UC into UC-minus, WC turns UC into WC). So the driver reserves its ranges before anything is
+ * mapped, holds them while bound, and looks at the page-table entry after each mapping.
+ *
+ * Not for: which type is wanted, see policy.c and mem.c.
+ */
+#include <linux/io.h>
+
+#include "mmapdemo_priv.h"
+
+#ifdef CONFIG_X86
+/* Of a page-table entry. _PAGE_CACHE_MODE_WT and _WP cannot come from here. */
+static int cache_of_prot(pgprot_t prot, u32 *cache)
+{
+	static const struct {
+		enum page_cache_mode mode;
+		u32 cache;
+	} known[] = {
+		{ _PAGE_CACHE_MODE_WB, MMAPDEMO_CACHE_WB },
+		{ _PAGE_CACHE_MODE_WC, MMAPDEMO_CACHE_WC },
+		{ _PAGE_CACHE_MODE_UC, MMAPDEMO_CACHE_UC },
+		{ _PAGE_CACHE_MODE_UC_MINUS, MMAPDEMO_CACHE_UC_MINUS },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		if ((pgprot_val(prot) & _PAGE_CACHE_MASK) == cachemode2protval(known[i].mode)) {
+			*cache = known[i].cache;
+			return 0;
+		}
+	}
+	return -EOPNOTSUPP;
+}
+
+/* pgprot_noncached() is UC-minus, which a memory type range register may turn into WC. */
+static pgprot_t prot_uc(pgprot_t prot)
+{
+	return __pgprot((pgprot_val(prot) & ~_PAGE_CACHE_MASK) |
+			cachemode2protval(_PAGE_CACHE_MODE_UC));
+}
+
+static void __iomem *map_uc(phys_addr_t phys, u64 size)
+{
+	return ioremap_uc(phys, size);
+}
+
+/* Nothing exported reserves UC but a mapping does: this one is never accessed, only held. */
+int mmapdemo_memtype_reserve_regs(struct mmapdemo_dev *mdev)
+{
+	return devm_ioremap_uc(&mdev->pdev->dev, mdev->regs_phys, MMAPDEMO_BAR_REGS_SIZE) ?
+		0 : -ENOMEM;
+}
+
+u32 mmapdemo_memtype_coherent(void)
+{
+	return MMAPDEMO_CACHE_WB;
+}
+#else
+static int cache_of_prot(pgprot_t prot, u32 *cache)
+{
+	return -EOPNOTSUPP;
+}
+
+static pgprot_t prot_uc(pgprot_t prot)
+{
+	return pgprot_device(prot);
+}
+
+static void __iomem *map_uc(phys_addr_t phys, u64 size)
+{
+	return ioremap(phys, size);
+}
+
+int mmapdemo_memtype_reserve_regs(struct mmapdemo_dev *mdev)
+{
+	return 0;
+}
+
+/* It depends on the device and cannot be asked for: no type is promised. */
+u32 mmapdemo_memtype_coherent(void)
+{
+	return MMAPDEMO_CACHE_DEFAULT;
+}
+#endif
+
+/**
+ * mmapdemo_memtype_map() - reserve a range's cache type and map it for the kernel
+ * @phys: the range, page aligned
+ * @size: bytes
+ * @cache: MMAPDEMO_CACHE_WC or MMAPDEMO_CACHE_UC
+ *
+ * Return: the kernel's mapping, or NULL.
+ */
+void __iomem *mmapdemo_memtype_map(phys_addr_t phys, u64 size, u32 cache)
+{
+	void __iomem *view;
+
+	if (cache != MMAPDEMO_CACHE_WC)
+		return map_uc(phys, size);
+
+	if (arch_io_reserve_memtype_wc(phys, size))
+		return NULL;
+	view = ioremap_wc(phys, size);
+	if (!view)
+		arch_io_free_memtype_wc(phys, size);
+	return view;
+}
+
+void mmapdemo_memtype_unmap(void __iomem *view, phys_addr_t phys, u64 size, u32 cache)
+{
+	iounmap(view);
+	if (cache == MMAPDEMO_CACHE_WC)
+		arch_io_free_memtype_wc(phys, size);
+}
+
+pgprot_t mmapdemo_memtype_prot(pgprot_t prot, u32 cache)
+{
+	switch (cache) {
+	case MMAPDEMO_CACHE_WC:
+		return pgprot_writecombine(prot);
+	case MMAPDEMO_CACHE_UC:
+		return prot_uc(prot);
+	default:
+		return prot;
+	}
+}
+
+/**
+ * mmapdemo_memtype_of() - the cache type that a process really has
+ * @vma: one of our mappings; mmap_lock of its process is held
+ * @addr: in it
+ * @cache: MMAPDEMO_CACHE_*
+ *
+ * Return: 0; -ENOENT if nothing is present at @addr; -EOPNOTSUPP if the platform does not tell.
+ */
+int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cache)
+{
+	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
+	struct page *page;
+	int ret;
+
+	mmap_assert_locked(vma->vm_mm);
+
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
+		if (follow_pfnmap_start(&args))
+			return -ENOENT;
+		ret = cache_of_prot(args.pgprot, cache);
+		follow_pfnmap_end(&args);
+		return ret;
+	}
+
+	/* Pages with a reference count are inserted with the protection of the VMA, unchanged. */
+	if (vma->vm_mm != current->mm || get_user_pages_fast_only(addr, 1, 0, &page) != 1)
+		return -ENOENT;
+	put_page(page);
+	return cache_of_prot(vma->vm_page_prot, cache);
+}
+
+/**
+ * mmapdemo_memtype_disown() - take a new mapping's own reservation of its cache type back
+ * @vma: just filled by remap_pfn_range(), in .mmap
+ * @phys: device memory it shows; 0 if it shows RAM, for which none was made
+ *
+ * Up to 6.15, remap_pfn_range() of a whole VMA reserves the type of the range and marks the VMA
+ * with VM_PAT. When the VMA goes, the core reads the range back from its page-table entries: it
+ * warns if they have been revoked, and after a split it finds a range that was never reserved, and
+ * leaks, or shortens a neighbour's. Ours outlives every mapping: theirs is not needed.
+ */
+void mmapdemo_memtype_disown(struct vm_area_struct *vma, phys_addr_t phys)
+{
+#ifdef VM_PAT
+	if (!(vma->vm_flags & VM_PAT))
+		return;
+	vm_flags_clear(vma, VM_PAT);
+	/* The name says WC; it frees whatever is reserved with exactly these bounds. */
+	if (phys)
+		arch_io_free_memtype_wc(phys, vma->vm_end - vma->vm_start);
+#endif
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings: who gets one, what is counted, and how all of them are taken away.
+ *
+ * Every refusal of mmap(2) by the driver is in mmapdemo_map_check() (policy.c), or is the ENOENT or
+ * ENODEV below.
+ * Not for: how page-table entries are made, see map_<technique>.c.
+ */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "mmapdemo_priv.h"
+#include "trace.h"
+
+/* --- one mapping ---------------------------------------------------------------------------- */
+
+static struct mmapdemo_map *map_create(struct mmapdemo_buf *buf, struct vm_area_struct *vma,
+				       u64 off)
+{
+	struct mmapdemo_map *map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+
+	if (!map)
+		return NULL;
+	refcount_set(&map->ref, 1);
+	map->buf = buf;
+	map->mm = vma->vm_mm;
+	mmgrab(map->mm);
+	map->pid = task_tgid_nr(current);
+	map->start = vma->vm_start;
+	map->len = vma->vm_end - vma->vm_start;
+	map->off = off;
+
+	/* Before the first page-table entry: see mmapdemo_maps_revoke() and MEM_CACHE_SET. */
+	atomic_inc(&buf->num_vmas);
+	spin_lock(&buf->mdev->map_lock);
+	list_add_tail(&map->node, &buf->mdev->maps);
+	spin_unlock(&buf->mdev->map_lock);
+	return map;
+}
+
+static void map_put(struct mmapdemo_map *map)
+{
+	struct mmapdemo_buf *buf = map->buf;
+
+	atomic_dec(&buf->num_vmas);
+	if (!refcount_dec_and_test(&map->ref))
+		return;
+	spin_lock(&buf->mdev->map_lock);
+	list_del(&map->node);
+	spin_unlock(&buf->mdev->map_lock);
+	mmdrop(map->mm);
+	mmapdemo_buf_put(buf);
+	kfree(map);
+}
+
+/* --- VMA operations ------------------------------------------------------------------------- */
+
+/* A VMA more shows this mapping: by fork, by a split (munmap or mprotect of a part), by a move. */
+static void vm_open(struct vm_area_struct *vma)
+{
+	struct mmapdemo_map *map = vma->vm_private_data;
+
+	refcount_inc(&map->ref);
+	atomic_inc(&map->buf->num_vmas);
+}
+
+/* Its page-table entries are gone already. The file stays open until we have returned. */
+static void vm_close(struct vm_area_struct *vma)
+{
+	map_put(vma->vm_private_data);
+}
+
+static vm_fault_t vm_fault(struct vm_fault *vmf)
+{
+	struct mmapdemo_map *map = vmf->vma->vm_private_data;
+	struct mmapdemo_buf *buf = map->buf;
+	u64 off = mmapdemo_offset_in_object((u64)vmf->pgoff << PAGE_SHIFT);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+	int idx;
+
+	if (mmapdemo_dev_enter(buf->mdev, &idx))
+		return VM_FAULT_SIGBUS;
+	/* The mapping is inside the buffer: this is for the day when it is not. */
+	if (!mmapdemo_range_check(off, PAGE_SIZE, buf->object.len))
+		ret = buf->tech->fault(buf, vmf, off);
+	mmapdemo_dev_exit(buf->mdev, idx);
+	return ret;
+}
+
+/* No .fault: what is missing was revoked, and the core answers a touch with SIGBUS. */
+static const struct vm_operations_struct vm_ops_filled = {
+	.open = vm_open,
+	.close = vm_close,
+};
+
+static const struct vm_operations_struct vm_ops_fault = {
+	.open = vm_open,
+	.close = vm_close,
+	.fault = vm_fault,
+};
+
+static bool is_ours(const struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &vm_ops_filled || vma->vm_ops == &vm_ops_fault;
+}
+
+/* --- mmap(2) -------------------------------------------------------------------------------- */
+
+/*
+ * The core decides with READ_IMPLIES_EXEC (personality(2)) that a readable mapping is to be
+ * executable too: VM_EXEC says so here, whether the process asked for it or not, and is refused.
+ */
+static u32 access_of_vma(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & VM_READ ? MMAPDEMO_ACC_READ : 0) |
+	       (vma->vm_flags & VM_WRITE ? MMAPDEMO_ACC_WRITE : 0) |
+	       (vma->vm_flags & VM_EXEC ? MMAPDEMO_ACC_EXEC : 0) |
+	       (vma->vm_flags & VM_SHARED ? MMAPDEMO_ACC_SHARED : 0);
+}
+
+/* VM_MAY* decide what mprotect() can do later: without them it would undo the refusal. */
+static void vma_restrict(struct vm_area_struct *vma, const struct mmapdemo_verdict *verdict)
+{
+	vm_flags_clear(vma, VM_MAYEXEC | (verdict->may_write ? 0 : VM_MAYWRITE));
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | (verdict->inherit ? 0 : VM_DONTCOPY));
+}
+
+static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
+		      struct vm_area_struct *vma, u64 off)
+{
+	const struct mmapdemo_request req = {
+		.off = off,
+		.len = vma->vm_end - vma->vm_start,
+		.access = access_of_vma(vma) | mmapdemo_file_access(mf),
+	};
+	struct mmapdemo_verdict verdict;
+	struct mmapdemo_map *map;
+	int ret;
+
+	ret = mmapdemo_map_check(&buf->object, &req, &verdict);
+	if (ret)
+		return ret;
+	map = map_create(buf, vma, off);
+	if (!map)
+		return -ENOMEM;
+	kref_get(&buf->ref);
+
+	vma_restrict(vma, &verdict);
+	ret = buf->tech->map(buf, vma, off);
+	if (ret) {
+		/* The core removes what entries were made, and does not call .close. */
+		map_put(map);
+		return ret;
+	}
+	if (verdict.may_write && (buf->object.attrs & MMAPDEMO_OBJ_EXCLUSIVE))
+		mmapdemo_mem_dirty(mf, off, req.len);
+	vma->vm_private_data = map;
+	vma->vm_ops = buf->tech->fault ? &vm_ops_fault : &vm_ops_filled;
+	trace_mmapdemo_map(buf, vma, off);
+	return 0;
+}
+
+int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct mmapdemo_file *mf = file->private_data;
+	struct mmapdemo_buf *buf;
+	u64 offset;
+	int idx, ret;
+
+	ret = mmapdemo_dev_enter(mf->mdev, &idx);
+	if (ret)
+		return ret;
+	/* A page offset near 2^52 has bits that the shift would lose; it names nothing. */
+	offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	if (offset >> PAGE_SHIFT != vma->vm_pgoff) {
+		ret = -ENOENT;
+		goto exit;
+	}
+	buf = mmapdemo_buf_get(mf, mmapdemo_offset_to_id(offset));
+	if (IS_ERR(buf)) {
+		ret = PTR_ERR(buf);
+		goto exit;
+	}
+	ret = map_object(mf, buf, vma, mmapdemo_offset_in_object(offset));
+	mmapdemo_buf_put(buf);
+exit:
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return ret;
+}
+
+/* --- revocation ----------------------------------------------------------------------------- */
+
+/* The next process whose mappings have not been waited for, with a reference; NULL at the end. */
+static struct mm_struct *next_mm(struct mmapdemo_dev *mdev)
+{
+	struct mm_struct *mm = NULL;
+	struct mmapdemo_map *map;
+
+	spin_lock(&mdev->map_lock);
+	list_for_each_entry(map, &mdev->maps, node) {
+		if (map->visited || (mm && map->mm != mm))
+			continue;
+		if (!mm) {
+			mm = map->mm;
+			mmgrab(mm);
+		}
+		map->visited = true;
+	}
+	spin_unlock(&mdev->map_lock);
+	return mm;
+}
+
+/**
+ * mmapdemo_maps_revoke() - take every page-table entry of every mapping away, for ever
+ * @mdev: the device; its gate is closed and empty
+ *
+ * unmap_mapping_range() finds a VMA only after the core has linked it, which it does after .mmap
+ * has returned; and .mmap has filled the entries by then. The core holds mmap_lock for writing
+ * from before the one to after the other. So:
+ *
+ *   here                                   in mmap(2)
+ *   gone = true                            mmap_lock taken
+ *   synchronize_srcu()           pairs     mmapdemo_dev_enter() ... map_create() ... dev_exit()
+ *   every listed mm: mmap_lock   pairs     VMA linked, mmap_lock released
+ *   unmap_mapping_range()                  (next call: mmapdemo_dev_enter() fails)
+ *
+ * Who entered the gate in time is on the list; who is on the list has linked its VMA when its lock
+ * was to be had. Nothing comes back: entries made in .mmap have no fault handler, vmalloc_fault()
+ * makes its inside the gate, and fork copies from entries that are gone (a child's VMA is linked
+ * behind its parent's before anything is copied into it).
+ */
+void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev)
+{
+	struct mm_struct *mm;
+
+	while ((mm = next_mm(mdev))) {
+		mmap_read_lock(mm);
+		mmap_read_unlock(mm);
+		mmdrop(mm);
+	}
+	unmap_mapping_range(mdev->inode->i_mapping, 0, 0, 1);
+	trace_mmapdemo_revoke(mdev);
+}
+
+/* --- MAP_INFO ------------------------------------------------------------------------------- */
+
+/* Outside the gate: it may have to wait for mmap_lock, and so for a page fault of the process. */
+int mmapdemo_ioctl_map_info(struct mmapdemo_file *mf, struct mmapdemo_map_info *arg)
+{
+	unsigned long addr = arg->addr;
+	struct vm_area_struct *vma;
+	struct mmapdemo_map *map;
+	u32 cache = MMAPDEMO_CACHE_DEFAULT;
+	int ret;
+
+	if (addr != arg->addr)
+		return -ENOENT;
+	if (mmap_read_lock_killable(current->mm))
+		return -EINTR;
+	vma = vma_lookup(current->mm, addr);
+	map = vma && is_ours(vma) ? vma->vm_private_data : NULL;
+	if (!map || map->buf->mdev != mf->mdev) {
+		ret = -ENOENT;
+		goto unlock;
+	}
+	ret = mmapdemo_memtype_of(vma, addr, &cache);
+	if (ret && ret != -ENOENT)
+		goto unlock;
+	arg->out_start = vma->vm_start;
+	arg->out_end = vma->vm_end;
+	arg->out_offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	arg->out_technique = map->buf->tech->id;
+	arg->out_present = !ret;
+	arg->out_cache = cache;
+	ret = 0;
+unlock:
+	mmap_read_unlock(current->mm);
+	return ret;
+}

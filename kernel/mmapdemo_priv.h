@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the driver know of each other.
+ *
+ * Not for: user space (include/uapi), decisions from numbers alone (policy.h), kernel versions
+ * (compat.h).
+ *
+ * Locks, outermost first. A file takes those of a line while holding those of lines above it,
+ * never the other way round.
+ *
+ *   mmap_lock of a process    the core holds it around .mmap, .fault, .open and .close of a VMA
+ *   mdev->gate (SRCU)         "the device is there": mmapdemo_dev_enter(). Never across an access
+ *                             to user memory, which may take mmap_lock and may wait for user
+ *                             space, and so would let a process hold up mmapdemo_remove()
+ *   mdev->open_lock           who has the node open
+ *   engine->drain_lock        what transfers need of process context
+ *   mdev->res_lock            (rw) read: the resources of one buffer are released; write: those of
+ *                             all of them, by mmapdemo_remove()
+ *   mdev->mem.lock            (rw) read: BAR2's view is used; write: its cache type changes
+ *   buf->dma_lock             a buffer gets its bus addresses
+ *   engine->lock              (irq) the DMA engine, all transfers, eventfds
+ *   mdev->buf_lock, map_lock, xa_lock of mdev->objects    lists and counts; nothing inside
+ */
+#ifndef MMAPDEMO_PRIV_H
+#define MMAPDEMO_PRIV_H
+
+#include <linux/atomic.h>
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/poll.h>
+#include <linux/rwsem.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <linux/mmapdemo.h>
+#include <linux/mmapdemo_hw.h>
+
+#include "compat.h"
+#include "policy.h"
+
+struct dentry;
+struct eventfd_ctx;
+struct gen_pool;
+struct mmapdemo_buf;
+struct mmapdemo_file;
+struct mmapdemo_xfer;
+
+/*
+ * Bytes moved between two looks at whether the device is still there, and between two reschedules.
+ */
+#define MMAPDEMO_CHUNK		SZ_64K
+
+/* Largest physically contiguous allocation: the buddy allocator's, and by contract 4 MiB. */
+#define MMAPDEMO_MAX_CONTIG	min_t(u64, SZ_4M, (u64)PAGE_SIZE << MAX_PAGE_ORDER)
+
+/* BAR2: the range, its cache type, the kernel's own view of it, and what is allocated. */
+struct mmapdemo_mem {
+	struct rw_semaphore lock;	/* view and cache */
+	phys_addr_t phys;
+	u64 size;
+	u32 cache;			/* MMAPDEMO_CACHE_*, of view and every mapping */
+	void __iomem *view;		/* NULL if a change of type failed both ways */
+	struct gen_pool *pool;		/* of physical addresses */
+};
+
+/* The one-shot DMA engine: transfers in the order they were submitted, one at a time. */
+struct mmapdemo_engine {
+	spinlock_t lock;		/* all of this, and the transfers of all files */
+	struct list_head fifo;		/* of struct mmapdemo_xfer, not started yet */
+	struct mmapdemo_xfer *cur;	/* the one in the device */
+	bool cur_irq;			/* its end raises an interrupt */
+	unsigned long cur_expires;	/* jiffies at which the watchdog aborts it */
+	struct list_head retired;	/* ended in the device, bounce buffers still to be copied */
+	u64 last_seq;
+	bool stopped;			/* for ever: nothing is started, no register is touched */
+	bool master_off;		/* the device did not obey, and has no access to the bus */
+
+	struct mmapdemo_hw_sg *sg;	/* the element list of the running transfer */
+	dma_addr_t sg_bus;
+
+	struct mutex drain_lock;	/* one drains at a time, the others wait for it */
+	struct work_struct drain_work;
+	struct llist_head dead_bufs;	/* lost their last user in interrupt context */
+	struct delayed_work watchdog;
+
+	atomic64_t num_irqs;
+	atomic64_t num_timeouts;
+};
+
+/**
+ * struct mmapdemo_dev - one device
+ *
+ * Outlives the binding of the driver: @dev counts the references. Held by the binding (from
+ * mmapdemo_dev_create() to mmapdemo_remove()), by the node's cdev, and by each open file. Mappings
+ * and buffers hold it through their file.
+ */
+struct mmapdemo_dev {
+	struct device dev;
+	struct cdev cdev;
+	int instance;
+	char bus_id[32];
+
+	struct srcu_struct gate;
+	bool gone;			/* set once, under open_lock; read inside the gate */
+	unsigned long gone_since;	/* jiffies; set before gone */
+
+	struct pci_dev *pdev;		/* this and what follows: inside the gate only */
+	void __iomem *regs;		/* BAR0 */
+	phys_addr_t regs_phys;
+	u32 hw_version;
+	u64 features;
+	u64 dma_mask;
+	u32 dma_max_len;
+	u32 dma_max_sg;
+	struct mmapdemo_mem mem;
+	struct mmapdemo_engine engine;
+	atomic64_t num_sw_irqs;
+
+	/*
+	 * All mappings of all files live in this inode's address space, and can be found by
+	 * offset.
+	 */
+	struct inode *inode;
+
+	struct mutex open_lock;		/* files, exclusive, gone */
+	struct list_head files;
+	struct mmapdemo_file *exclusive; /* opened with O_EXCL */
+
+	struct xarray objects;		/* id to struct mmapdemo_buf; empty but taken while a freed
+					 * buffer is still mapped
+					 */
+	u32 next_id;
+	struct mmapdemo_buf *regions[MMAPDEMO_NUM_REGIONS];
+
+	struct rw_semaphore res_lock;
+	spinlock_t buf_lock;		/* bufs, and the counts of files */
+	struct list_head bufs;
+	spinlock_t map_lock;		/* maps */
+	struct list_head maps;
+
+	struct dentry *debugfs;
+};
+
+/* An open file: the owner of buffers, transfers and limits. */
+struct mmapdemo_file {
+	struct mmapdemo_dev *mdev;
+	struct list_head node;		/* mdev->files */
+	bool exclusive;
+	bool may_write;
+
+	struct list_head handles;	/* of struct mmapdemo_buf; mdev->buf_lock */
+	u32 num_bufs;			/* handles; mdev->buf_lock */
+	u64 num_bytes;			/* memory, freed but still used too; mdev->buf_lock */
+
+	wait_queue_head_t wait;		/* for the end of a transfer, or of the device */
+	struct list_head xfers;		/* engine->lock: all that are not collected */
+	struct list_head done;		/* of these, the ended ones, in that order */
+	u32 num_xfers;
+	struct eventfd_ctx *eventfd;
+
+	u64 mem_dirty_start;		/* of region MEM, what this file may have written */
+	u64 mem_dirty_end;
+};
+
+/**
+ * struct mmapdemo_technique - one way of allocating and mapping; a row per map_<technique>.c
+ *
+ * Everything is called inside the gate, except @free, which mmapdemo_remove() calls too, after it
+ * has closed the gate and while the device is still bound.
+ *
+ * @id: MMAPDEMO_TECH_*
+ * @name: for people
+ * @alloc: get zeroed memory for buf->len bytes
+ * @free: give it back; a buffer of which @alloc failed does not come here
+ * @map: fill @vma, whose start is byte @off of the buffer. All checks are done, the flags that do
+ *	not depend on the technique are set
+ * @fault: make the page at byte @off present, itself, before it returns; absent where @map fills
+ * @read: copy from the buffer
+ * @write: copy to it
+ * @dma_map: give the buffer its bus addresses, buf->bus; absent where @alloc did
+ * @dma_unmap: take them away; called before @free
+ */
+struct mmapdemo_technique {
+	u32 id;
+	const char *name;
+	int (*alloc)(struct mmapdemo_buf *buf);
+	void (*free)(struct mmapdemo_buf *buf);
+	int (*map)(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
+	vm_fault_t (*fault)(struct mmapdemo_buf *buf, struct vm_fault *vmf, u64 off);
+	int (*read)(struct mmapdemo_buf *buf, u64 off, void *to, size_t len);
+	int (*write)(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len);
+	int (*dma_map)(struct mmapdemo_buf *buf);
+	void (*dma_unmap)(struct mmapdemo_buf *buf);
+};
+
+extern const struct mmapdemo_technique mmapdemo_tech_bar;
+extern const struct mmapdemo_technique mmapdemo_tech_regs;
+extern const struct mmapdemo_technique mmapdemo_tech_pages;
+extern const struct mmapdemo_technique mmapdemo_tech_vmalloc;
+extern const struct mmapdemo_technique mmapdemo_tech_coherent;
+
+/**
+ * struct mmapdemo_buf - anything that has an offset: a buffer, or a region
+ *
+ * @ref: held by the handle (for a region: by the binding), by each struct mmapdemo_map, by each
+ *	transfer until it has ended, and by calls that are using the buffer. Its resources are
+ *	released with the last one, or when the driver is unbound, whichever is first: @released
+ */
+struct mmapdemo_buf {
+	struct kref ref;
+	struct mmapdemo_dev *mdev;
+	struct mmapdemo_file *owner;	/* NULL for regions. All holders keep the file open */
+	const struct mmapdemo_technique *tech;
+	struct mmapdemo_object object;	/* len, attrs */
+	u32 id;
+	u32 cache;			/* MMAPDEMO_CACHE_* */
+	u32 flags;			/* MMAPDEMO_BUF_* */
+	atomic_t num_vmas;
+	atomic_t num_xfers;
+	bool released;			/* mdev->res_lock */
+	struct list_head node;		/* mdev->bufs */
+	struct list_head handle_node;	/* mf->handles */
+	struct llist_node dead;		/* engine->dead_bufs */
+
+	/* by technique */
+	void *vaddr;			/* pages, vmalloc, coherent */
+	phys_addr_t phys;		/* bar, regs */
+
+	/* Bus addresses, one for each 1 << bus_shift bytes. Set once, under dma_lock. */
+	struct mutex dma_lock;
+	dma_addr_t *bus;
+	unsigned int bus_shift;
+	dma_addr_t bus_one;		/* what bus points to if one is enough */
+	bool dma_ready;			/* bus is set, for who does not hold dma_lock */
+	struct sg_table sgt;		/* vmalloc */
+};
+
+/*
+ * One mapping, made by one mmap(2) and shared by the VMAs that fork, split and move it: refcounted
+ * by them. It keeps the mm_struct of the process that made it, for mmapdemo_maps_revoke().
+ */
+struct mmapdemo_map {
+	refcount_t ref;
+	struct mmapdemo_buf *buf;
+	struct mm_struct *mm;
+	pid_t pid;
+	unsigned long start;		/* as first mapped; debugfs */
+	unsigned long len;
+	u64 off;
+	struct list_head node;		/* mdev->maps */
+	bool visited;			/* mdev->map_lock; by mmapdemo_maps_revoke() */
+};
+
+/* --- pci.c ------------------------------------------------------------------------------- */
+
+/**
+ * mmapdemo_dev_enter() - begin to use the device
+ *
+ * Return: 0, and the device stays until mmapdemo_dev_exit(); -ENODEV if it is gone, for ever.
+ */
+static inline int mmapdemo_dev_enter(struct mmapdemo_dev *mdev, int *idx)
+{
+	*idx = srcu_read_lock(&mdev->gate);
+	/*
+	 * Pairs with synchronize_srcu() in mmapdemo_remove(): who reads false here is waited for
+	 * there.
+	 */
+	if (READ_ONCE(mdev->gone)) {
+		srcu_read_unlock(&mdev->gate, *idx);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static inline void mmapdemo_dev_exit(struct mmapdemo_dev *mdev, int idx)
+{
+	srcu_read_unlock(&mdev->gate, idx);
+}
+
+static inline bool mmapdemo_dev_gone(struct mmapdemo_dev *mdev)
+{
+	return READ_ONCE(mdev->gone);
+}
+
+bool mmapdemo_raw_allowed(void);
+bool mmapdemo_raw_enabled(void);
+
+/* --- cdev.c ------------------------------------------------------------------------------ */
+
+int mmapdemo_cdev_init(void);
+void mmapdemo_cdev_exit(void);
+struct mmapdemo_dev *mmapdemo_dev_create(struct pci_dev *pdev);
+int mmapdemo_node_add(struct mmapdemo_dev *mdev);
+void mmapdemo_node_del(struct mmapdemo_dev *mdev);
+u32 mmapdemo_file_access(const struct mmapdemo_file *mf);
+
+/* --- ioctl.c ----------------------------------------------------------------------------- */
+
+long mmapdemo_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* The handlers, by file. Inside the gate unless said otherwise; no user memory is touched. */
+int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg);
+int mmapdemo_ioctl_region_info(struct mmapdemo_file *mf, struct mmapdemo_region_info *arg);
+int mmapdemo_ioctl_buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg);
+void mmapdemo_ioctl_buf_alloc_undo(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg);
+int mmapdemo_ioctl_buf_free(struct mmapdemo_file *mf, struct mmapdemo_buf_free *arg);
+int mmapdemo_ioctl_buf_info(struct mmapdemo_file *mf, struct mmapdemo_buf_info *arg);
+/* Outside the gate: takes mmap_lock. */
+int mmapdemo_ioctl_map_info(struct mmapdemo_file *mf, struct mmapdemo_map_info *arg);
+int mmapdemo_ioctl_mem_cache_set(struct mmapdemo_file *mf, struct mmapdemo_mem_cache_set *arg);
+int mmapdemo_ioctl_reg_read(struct mmapdemo_file *mf, struct mmapdemo_reg_access *arg);
+int mmapdemo_ioctl_reg_write(struct mmapdemo_file *mf, struct mmapdemo_reg_access *arg);
+int mmapdemo_ioctl_dma_submit(struct mmapdemo_file *mf, struct mmapdemo_dma_submit *arg);
+void mmapdemo_ioctl_dma_submit_undo(struct mmapdemo_file *mf, struct mmapdemo_dma_submit *arg);
+int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
+int mmapdemo_ioctl_eventfd_set(struct mmapdemo_file *mf, struct mmapdemo_eventfd_set *arg);
+
+/* --- buf.c ------------------------------------------------------------------------------- */
+
+extern unsigned int mmapdemo_max_bufs;
+extern unsigned long mmapdemo_max_bytes;
+
+int mmapdemo_regions_create(struct mmapdemo_dev *mdev);
+struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id);
+void mmapdemo_buf_put(struct mmapdemo_buf *buf);
+void mmapdemo_buf_put_atomic(struct mmapdemo_buf *buf);
+void mmapdemo_bufs_drop(struct mmapdemo_file *mf);
+void mmapdemo_bufs_release(struct mmapdemo_dev *mdev);
+ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, size_t len,
+			bool write);
+
+/* --- mmap.c ------------------------------------------------------------------------------ */
+
+int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma);
+void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev);
+
+/* --- memtype.c --------------------------------------------------------------------------- */
+
+int mmapdemo_memtype_reserve_regs(struct mmapdemo_dev *mdev);
+void __iomem *mmapdemo_memtype_map(phys_addr_t phys, u64 size, u32 cache);
+void mmapdemo_memtype_unmap(void __iomem *view, phys_addr_t phys, u64 size, u32 cache);
+pgprot_t mmapdemo_memtype_prot(pgprot_t prot, u32 cache);
+int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cache);
+void mmapdemo_memtype_disown(struct vm_area_struct *vma, phys_addr_t phys);
+u32 mmapdemo_memtype_coherent(void);
+
+/* --- mem.c ------------------------------------------------------------------------------- */
+
+int mmapdemo_mem_init(struct mmapdemo_dev *mdev);
+void mmapdemo_mem_exit(struct mmapdemo_dev *mdev);
+int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len);
+u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev);
+void mmapdemo_mem_dirty(struct mmapdemo_file *mf, u64 start, u64 len);
+
+/* --- map_vmalloc.c, map_pages.c ---------------------------------------------------------- */
+
+struct mmapdemo_buf *mmapdemo_example_create(struct mmapdemo_dev *mdev);
+
+/* --- regs.c ------------------------------------------------------------------------------ */
+
+static inline u32 mmapdemo_readl(struct mmapdemo_dev *mdev, u32 reg)
+{
+	return readl(mdev->regs + reg);
+}
+
+static inline u64 mmapdemo_readq(struct mmapdemo_dev *mdev, u32 reg)
+{
+	return readq(mdev->regs + reg);
+}
+
+static inline void mmapdemo_writel(struct mmapdemo_dev *mdev, u32 reg, u32 val)
+{
+	writel(val, mdev->regs + reg);
+}
+
+static inline void mmapdemo_writeq(struct mmapdemo_dev *mdev, u32 reg, u64 val)
+{
+	writeq(val, mdev->regs + reg);
+}
+
+bool mmapdemo_hw_answers(struct mmapdemo_dev *mdev);
+int mmapdemo_hw_identify(struct mmapdemo_dev *mdev);
+int mmapdemo_hw_selftest(struct mmapdemo_dev *mdev);
+void mmapdemo_hw_reset(struct mmapdemo_dev *mdev);
+
+/* --- dma.c: the engine; xfer.c: transfers as a file sees them ------------------------------- */
+
+enum mmapdemo_xfer_state {
+	MMAPDEMO_XFER_QUEUED,
+	MMAPDEMO_XFER_PREPARING,	/* first in the queue, being copied to bounce buffers */
+	MMAPDEMO_XFER_RUNNING,
+	MMAPDEMO_XFER_RETIRED,		/* being copied from bounce buffers, or waiting for it */
+	MMAPDEMO_XFER_DONE,		/* on file->done */
+};
+
+struct mmapdemo_xfer {
+	struct list_head node;		/* engine->fifo, engine->retired or file->done */
+	struct list_head file_node;	/* file->xfers */
+	struct mmapdemo_file *mf;
+	struct mmapdemo_buf *mem;	/* both held until the transfer has ended */
+	struct mmapdemo_buf *dev;
+	u64 mem_off;
+	u64 dev_off;			/* into BAR2 */
+	u64 seq;
+	u64 user_data;
+	u32 len;
+	u32 repeat;
+	bool to_device;
+	bool want_irq;
+	bool timed;
+	bool bounced;			/* needs dma_sync_*() */
+	bool prepared;			/* had dma_sync_*_for_device() */
+	bool cancelled;
+	enum mmapdemo_xfer_state state;
+	u32 error;			/* MMAPDEMO_ERR_* */
+	u64 bytes;
+	u64 host_ns;
+};
+
+int mmapdemo_engine_init(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_stop(struct mmapdemo_dev *mdev);
+bool mmapdemo_engine_reap(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_arm(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
+int mmapdemo_engine_queue(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
+void mmapdemo_engine_cancel(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
+void mmapdemo_engine_drain(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_irq(struct mmapdemo_dev *mdev);
+u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus);
+int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf);
+
+extern unsigned int mmapdemo_max_xfers;
+
+void mmapdemo_xfers_drop(struct mmapdemo_file *mf);
+__poll_t mmapdemo_poll(struct file *file, poll_table *wait);
+
+/* --- irq.c, debugfs.c -------------------------------------------------------------------- */
+
+int mmapdemo_irq_init(struct mmapdemo_dev *mdev);
+void mmapdemo_debugfs_init(void);
+void mmapdemo_debugfs_exit(void);
+void mmapdemo_debugfs_add(struct mmapdemo_dev *mdev);
+void mmapdemo_debugfs_del(struct mmapdemo_dev *mdev);
+
+#endif /* MMAPDEMO_PRIV_H */

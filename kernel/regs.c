@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device's registers: is this our device, is it still there, REG_READ and REG_WRITE.
+ *
+ * Not for: the DMA registers in use, see dma.c.
+ */
+#include <linux/io.h>
+#include <linux/pci.h>
+
+#include "mmapdemo_priv.h"
+
+/**
+ * mmapdemo_hw_answers() - does the device decode its registers at this moment?
+ * @mdev: the device
+ *
+ * A device that was pulled out reads as all ones, one whose BAR is switched off as zero in QEMU:
+ * the ID is neither.
+ */
+bool mmapdemo_hw_answers(struct mmapdemo_dev *mdev)
+{
+	return mmapdemo_readl(mdev, MMAPDEMO_REG_ID) == MMAPDEMO_ID;
+}
+
+/* Read who it is and what it can do; refuse what this driver was not written for. */
+int mmapdemo_hw_identify(struct mmapdemo_dev *mdev)
+{
+	struct device *dev = &mdev->pdev->dev;
+	u32 id = mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
+	u32 major;
+
+	if (id != MMAPDEMO_ID)
+		return dev_err_probe(dev, -ENODEV,
+				     "ID register reads %#x, not %#x: another device, or its BAR is off\n",
+				     id, MMAPDEMO_ID);
+	mdev->hw_version = mmapdemo_readl(mdev, MMAPDEMO_REG_VERSION);
+	major = mdev->hw_version >> MMAPDEMO_VERSION_MAJOR_SHIFT;
+	if (major != MMAPDEMO_VERSION_MAJOR)
+		return dev_err_probe(dev, -ENODEV,
+				     "device has contract version %u, driver knows %u: update the older\n",
+				     major, MMAPDEMO_VERSION_MAJOR);
+
+	mdev->features = mmapdemo_readq(mdev, MMAPDEMO_REG_FEATURES);
+	mdev->dma_mask = mmapdemo_readq(mdev, MMAPDEMO_REG_DMA_MASK);
+	mdev->dma_max_len = mmapdemo_readl(mdev, MMAPDEMO_REG_DMA_MAX_LEN);
+	mdev->dma_max_sg = mmapdemo_readl(mdev, MMAPDEMO_REG_DMA_MAX_SG);
+	if (!(mdev->features & MMAPDEMO_FEATURE_DMA_ONESHOT) || !mdev->dma_max_len)
+		return dev_err_probe(dev, -ENODEV,
+				     "device has no one-shot DMA engine (features %#llx)\n",
+				     mdev->features);
+	return 0;
+}
+
+/*
+ * Each line of the data bus high and low, and addresses told apart: what is read back is the
+ * complement, so neither a stuck bus nor the write still on its way can pass for an answer.
+ */
+int mmapdemo_hw_selftest(struct mmapdemo_dev *mdev)
+{
+	static const u32 patterns[] = {
+		0x00000000, 0xffffffff, 0x55555555, 0xaaaaaaaa, 0x12345678,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(patterns) + 32; i++) {
+		u32 wrote = i < 32 ? 1U << i : patterns[i - 32];
+		u32 got;
+
+		mmapdemo_writel(mdev, MMAPDEMO_REG_SELFTEST, wrote);
+		got = mmapdemo_readl(mdev, MMAPDEMO_REG_SELFTEST);
+		if (got != ~wrote)
+			return dev_err_probe(&mdev->pdev->dev, -EIO,
+					     "self-test: wrote %#x, read %#x, expected %#x: broken\n",
+					     wrote, got, ~wrote);
+	}
+	return 0;
+}
+
+/* As a function level reset of the device's own state; stops DMA before the write has returned. */
+void mmapdemo_hw_reset(struct mmapdemo_dev *mdev)
+{
+	mmapdemo_writel(mdev, MMAPDEMO_REG_RESET, MMAPDEMO_RESET_KEY);
+	/* Posted: the read comes back when the write has arrived. */
+	mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
+}
+
+int mmapdemo_ioctl_reg_read(struct mmapdemo_file *mf, struct mmapdemo_reg_access *arg)
+{
+	int ret;
+
+	ret = mmapdemo_reg_check(arg->offset, arg->width, false, mmapdemo_raw_allowed());
+	if (ret)
+		return ret;
+	arg->out_value = arg->width == 8 ? mmapdemo_readq(mf->mdev, arg->offset) :
+					   mmapdemo_readl(mf->mdev, arg->offset);
+	return 0;
+}
+
+int mmapdemo_ioctl_reg_write(struct mmapdemo_file *mf, struct mmapdemo_reg_access *arg)
+{
+	int ret;
+
+	ret = mmapdemo_reg_check(arg->offset, arg->width, true, mmapdemo_raw_allowed());
+	if (ret)
+		return ret;
+	if (!mf->may_write)
+		return -EACCES;
+	if (arg->width == 8)
+		mmapdemo_writeq(mf->mdev, arg->offset, arg->value);
+	else
+		mmapdemo_writel(mf->mdev, arg->offset, arg->value);
+	return 0;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tracepoints. `seq` is the transfer's name in the device's own trace, too.
+ *
+ * No bus address is traced: what reads a trace is not the device.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM mmapdemo
+
+#if !defined(MMAPDEMO_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define MMAPDEMO_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "mmapdemo_priv.h"
+
+TRACE_EVENT(mmapdemo_dma_submit,
+	TP_PROTO(const struct mmapdemo_dev *mdev, const struct mmapdemo_xfer *x),
+	TP_ARGS(mdev, x),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u64, seq)
+		__field(u32, mem)
+		__field(u32, dev)
+		__field(u64, mem_off)
+		__field(u64, dev_off)
+		__field(u32, len)
+		__field(bool, to_device)
+		__field(bool, want_irq)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+		__entry->seq = x->seq;
+		__entry->mem = mmapdemo_id_to_handle(x->mem->id);
+		__entry->dev = mmapdemo_id_to_handle(x->dev->id);
+		__entry->mem_off = x->mem_off;
+		__entry->dev_off = x->dev_off;
+		__entry->len = x->len;
+		__entry->to_device = x->to_device;
+		__entry->want_irq = x->want_irq;
+	),
+	TP_printk("dev=%d seq=%llu %s mem=%u+%#llx dev=%u bar2=%#llx len=%u%s", __entry->instance,
+		  __entry->seq, __entry->to_device ? "to_device" : "from_device", __entry->mem,
+		  __entry->mem_off, __entry->dev, __entry->dev_off, __entry->len,
+		  __entry->want_irq ? "" : " no_irq")
+);
+
+TRACE_EVENT(mmapdemo_dma_start,
+	TP_PROTO(const struct mmapdemo_dev *mdev, u64 seq, u32 pieces, bool irq),
+	TP_ARGS(mdev, seq, pieces, irq),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u64, seq)
+		__field(u32, pieces)
+		__field(bool, irq)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+		__entry->seq = seq;
+		__entry->pieces = pieces;
+		__entry->irq = irq;
+	),
+	TP_printk("dev=%d seq=%llu pieces=%u irq=%d", __entry->instance, __entry->seq,
+		  __entry->pieces, __entry->irq)
+);
+
+TRACE_EVENT(mmapdemo_dma_complete,
+	TP_PROTO(const struct mmapdemo_dev *mdev, u64 seq, u32 error, u64 bytes),
+	TP_ARGS(mdev, seq, error, bytes),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u64, seq)
+		__field(u32, error)
+		__field(u64, bytes)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+		__entry->seq = seq;
+		__entry->error = error;
+		__entry->bytes = bytes;
+	),
+	TP_printk("dev=%d seq=%llu error=%u bytes=%llu", __entry->instance, __entry->seq,
+		  __entry->error, __entry->bytes)
+);
+
+TRACE_EVENT(mmapdemo_map,
+	TP_PROTO(const struct mmapdemo_buf *buf, const struct vm_area_struct *vma, u64 off),
+	TP_ARGS(buf, vma, off),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u32, handle)
+		__field(u32, technique)
+		__field(u64, off)
+		__field(unsigned long, len)
+	),
+	TP_fast_assign(
+		__entry->instance = buf->mdev->instance;
+		__entry->handle = mmapdemo_id_to_handle(buf->id);
+		__entry->technique = buf->tech->id;
+		__entry->off = off;
+		__entry->len = vma->vm_end - vma->vm_start;
+	),
+	TP_printk("dev=%d handle=%u technique=%s off=%#llx len=%#lx", __entry->instance,
+		  __entry->handle,
+		  __print_symbolic(__entry->technique, { MMAPDEMO_TECH_BAR, "bar" },
+				   { MMAPDEMO_TECH_PAGES, "pages" },
+				   { MMAPDEMO_TECH_VMALLOC, "vmalloc" },
+				   { MMAPDEMO_TECH_COHERENT, "coherent" }),
+		  __entry->off, __entry->len)
+);
+
+TRACE_EVENT(mmapdemo_revoke,
+	TP_PROTO(const struct mmapdemo_dev *mdev),
+	TP_ARGS(mdev),
+	TP_STRUCT__entry(
+		__field(int, instance)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+	),
+	TP_printk("dev=%d", __entry->instance)
+);
+
+#endif /* MMAPDEMO_TRACE_H */
+
+/* This must be outside the guard. */
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transfers as an open file sees them: submit, wait, poll, eventfd, and what happens when
+ * it is closed.
+ *
+ * Not for: how the device is driven, see dma.c.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/eventfd.h>
+#include <linux/hrtimer.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "mmapdemo_priv.h"
+
+unsigned int mmapdemo_max_xfers = 64;
+module_param_named(max_transfers, mmapdemo_max_xfers, uint, 0444);
+MODULE_PARM_DESC(max_transfers, "most transfers of one open file submitted and not collected (64)");
+
+/* --- DMA_SUBMIT ----------------------------------------------------------------------------- */
+
+/* The two sides of a transfer, with references. */
+static int bufs_get(struct mmapdemo_file *mf, const struct mmapdemo_dma_submit *arg,
+		    struct mmapdemo_buf **mem, struct mmapdemo_buf **dev)
+{
+	int ret;
+
+	*mem = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(arg->mem_handle));
+	if (IS_ERR(*mem))
+		return PTR_ERR(*mem);
+	*dev = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(arg->dev_handle));
+	if (IS_ERR(*dev)) {
+		mmapdemo_buf_put(*mem);
+		return PTR_ERR(*dev);
+	}
+
+	/* Regions are not for DMA, but for the whole of BAR2. */
+	ret = -EINVAL;
+	if ((*mem)->tech->id == MMAPDEMO_TECH_BAR || !(*mem)->owner ||
+	    (*dev)->tech != &mmapdemo_tech_bar)
+		goto put;
+	ret = mmapdemo_who_check(&(*dev)->object, mmapdemo_file_access(mf));
+	if (ret)
+		goto put;
+	return 0;
+put:
+	mmapdemo_buf_put(*mem);
+	mmapdemo_buf_put(*dev);
+	return ret;
+}
+
+/* What depends on where the memory is on the bus. */
+static int check_pieces(struct mmapdemo_xfer *x)
+{
+	struct mmapdemo_dev *mdev = x->mf->mdev;
+	u64 chunk = 1ULL << x->mem->bus_shift;
+	dma_addr_t bus;
+
+	if (mmapdemo_buf_run(x->mem, x->mem_off, x->len, &bus) == x->len)
+		return 0;
+	/* The bare copies of one run are timed; a list is more than a copy. */
+	if (x->timed)
+		return -EOPNOTSUPP;
+	if (((x->mem_off & (chunk - 1)) + x->len + chunk - 1) >> x->mem->bus_shift >
+	    mdev->dma_max_sg)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static struct mmapdemo_xfer *xfer_create(struct mmapdemo_file *mf,
+					 const struct mmapdemo_dma_submit *arg,
+					 struct mmapdemo_buf *mem, struct mmapdemo_buf *dev)
+{
+	struct mmapdemo_dev *mdev = mf->mdev;
+	struct mmapdemo_xfer *x = kzalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
+
+	if (!x)
+		return NULL;
+	x->mf = mf;
+	x->mem = mem;
+	x->dev = dev;
+	x->mem_off = arg->mem_off;
+	x->dev_off = dev->phys - mdev->mem.phys + arg->dev_off;
+	x->user_data = arg->user_data;
+	x->len = arg->len;
+	x->repeat = arg->repeat;
+	x->to_device = arg->direction == MMAPDEMO_DMA_TO_DEVICE;
+	x->want_irq = !(arg->flags & MMAPDEMO_DMA_NO_IRQ);
+	x->timed = arg->flags & MMAPDEMO_DMA_TIMED;
+	x->bounced = mem->tech->id != MMAPDEMO_TECH_COHERENT &&
+		     dma_need_sync(&mdev->pdev->dev, mem->bus[0]);
+	return x;
+}
+
+/* On success the transfer is the engine's and the file's. */
+static int xfer_queue(struct mmapdemo_file *mf, struct mmapdemo_xfer *x, u64 *seq)
+{
+	struct mmapdemo_engine *engine = &mf->mdev->engine;
+	bool drain = false;
+	int ret;
+
+	spin_lock_irq(&engine->lock);
+	if (mf->num_xfers >= mmapdemo_max_xfers) {
+		ret = -EDQUOT;
+	} else {
+		/* Counted before it can end. */
+		atomic_inc(&x->mem->num_xfers);
+		atomic_inc(&x->dev->num_xfers);
+		ret = mmapdemo_engine_queue(mf->mdev, x);
+		if (ret) {
+			atomic_dec(&x->mem->num_xfers);
+			atomic_dec(&x->dev->num_xfers);
+		} else {
+			list_add_tail(&x->file_node, &mf->xfers);
+			mf->num_xfers++;
+			*seq = x->seq;
+			drain = mmapdemo_engine_reap(mf->mdev);
+		}
+	}
+	spin_unlock_irq(&engine->lock);
+	if (drain)
+		mmapdemo_engine_drain(mf->mdev);
+	return ret;
+}
+
+int mmapdemo_ioctl_dma_submit(struct mmapdemo_file *mf, struct mmapdemo_dma_submit *arg)
+{
+	struct mmapdemo_dev *mdev = mf->mdev;
+	struct mmapdemo_buf *mem, *dev;
+	struct mmapdemo_xfer *x = NULL;
+	int ret;
+
+	if (!mf->may_write)
+		return -EACCES;
+	ret = bufs_get(mf, arg, &mem, &dev);
+	if (ret)
+		return ret;
+	ret = mmapdemo_dma_check(arg, mdev->dma_max_len, mem->object.len, dev->object.len);
+	if (ret)
+		goto put;
+	if ((arg->flags & MMAPDEMO_DMA_TIMED) && !(mdev->features & MMAPDEMO_FEATURE_DMA_TIMED)) {
+		ret = -EOPNOTSUPP;
+		goto put;
+	}
+	ret = mmapdemo_buf_dma_map(mem);
+	if (ret)
+		goto put;
+	x = xfer_create(mf, arg, mem, dev);
+	if (!x) {
+		ret = -ENOMEM;
+		goto put;
+	}
+	ret = check_pieces(x);
+	if (ret)
+		goto put;
+	if (!dev->owner && x->to_device)
+		mmapdemo_mem_dirty(mf, arg->dev_off, arg->len);
+	ret = xfer_queue(mf, x, &arg->out_seq);
+	if (ret)
+		goto put;
+	return 0;
+put:
+	kfree(x);
+	mmapdemo_buf_put(mem);
+	mmapdemo_buf_put(dev);
+	return ret;
+}
+
+/* --- collecting ----------------------------------------------------------------------------- */
+
+/* The transfer of that name, or with name 0 the first that is done, or else any. */
+static struct mmapdemo_xfer *xfer_find(struct mmapdemo_file *mf, u64 seq)
+{
+	struct mmapdemo_xfer *x;
+
+	lockdep_assert_held(&mf->mdev->engine.lock);
+
+	if (!seq) {
+		x = list_first_entry_or_null(&mf->done, struct mmapdemo_xfer, node);
+		return x ?: list_first_entry_or_null(&mf->xfers, struct mmapdemo_xfer, file_node);
+	}
+	list_for_each_entry(x, &mf->xfers, file_node) {
+		if (x->seq == seq)
+			return x;
+	}
+	return NULL;
+}
+
+static void xfer_detach(struct mmapdemo_xfer *x)
+{
+	list_del(&x->node);
+	list_del(&x->file_node);
+	x->mf->num_xfers--;
+}
+
+/* Everything of this file that is not done ends with an interrupt from now on. */
+static void file_arm(struct mmapdemo_file *mf)
+{
+	struct mmapdemo_xfer *x;
+
+	list_for_each_entry(x, &mf->xfers, file_node) {
+		if (x->state != MMAPDEMO_XFER_DONE)
+			mmapdemo_engine_arm(mf->mdev, x);
+	}
+}
+
+/*
+ * Returns the transfer, which is the caller's now; ERR_PTR(-EAGAIN) if it is not done, and then,
+ * with
+ * @arm, its end wakes mf->wait; ERR_PTR(-ENOENT).
+ */
+static struct mmapdemo_xfer *xfer_collect(struct mmapdemo_file *mf, u64 seq, bool arm)
+{
+	struct mmapdemo_engine *engine = &mf->mdev->engine;
+	struct mmapdemo_xfer *x;
+	bool drain;
+
+	spin_lock_irq(&engine->lock);
+	x = xfer_find(mf, seq);
+	if (x && x->state != MMAPDEMO_XFER_DONE) {
+		drain = mmapdemo_engine_reap(mf->mdev);
+		if (drain) {
+			spin_unlock_irq(&engine->lock);
+			mmapdemo_engine_drain(mf->mdev);
+			spin_lock_irq(&engine->lock);
+		}
+		/* Another thread may have collected it meanwhile. */
+		x = xfer_find(mf, seq);
+	}
+	if (!x) {
+		x = ERR_PTR(-ENOENT);
+	} else if (x->state == MMAPDEMO_XFER_DONE) {
+		xfer_detach(x);
+	} else {
+		if (arm && seq)
+			mmapdemo_engine_arm(mf->mdev, x);
+		else if (arm)
+			file_arm(mf);
+		x = ERR_PTR(-EAGAIN);
+	}
+	spin_unlock_irq(&engine->lock);
+	return x;
+}
+
+/*
+ * Would xfer_collect() say something else than "not yet"? Touches no register and does not sleep.
+ */
+static bool xfer_is_ready(struct mmapdemo_file *mf, u64 seq)
+{
+	struct mmapdemo_xfer *x;
+	bool ready;
+
+	spin_lock_irq(&mf->mdev->engine.lock);
+	x = xfer_find(mf, seq);
+	ready = !x || x->state == MMAPDEMO_XFER_DONE;
+	spin_unlock_irq(&mf->mdev->engine.lock);
+	return ready;
+}
+
+/* Sleep until there may be something new. 0, or why it is pointless to sleep any longer. */
+static int xfer_sleep(struct mmapdemo_file *mf, u64 seq, ktime_t *deadline)
+{
+	DEFINE_WAIT(wait);
+	int ret = 0;
+
+	prepare_to_wait(&mf->wait, &wait, TASK_INTERRUPTIBLE);
+	if (mmapdemo_dev_gone(mf->mdev))
+		ret = -ENODEV;
+	else if (xfer_is_ready(mf, seq))
+		ret = 0;
+	else if (signal_pending(current))
+		ret = -EINTR;
+	else if (!schedule_hrtimeout_range(deadline, 0, HRTIMER_MODE_ABS))
+		ret = -ETIMEDOUT;
+	finish_wait(&mf->wait, &wait);
+	return ret;
+}
+
+int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg)
+{
+	ktime_t deadline = ns_to_ktime(min_t(u64, arg->deadline_ns, KTIME_MAX));
+	bool wait = arg->deadline_ns;
+	struct mmapdemo_xfer *x;
+	int ret = 0;
+
+	for (;;) {
+		x = xfer_collect(mf, arg->seq, wait && !ret);
+		if (!IS_ERR(x))
+			break;
+		if (PTR_ERR(x) != -EAGAIN || !wait)
+			return PTR_ERR(x);
+		/*
+		 * The end that comes with the deadline, or without its interrupt, has just been
+		 * looked for.
+		 */
+		if (ret)
+			return ret;
+		ret = xfer_sleep(mf, arg->seq, &deadline);
+		if (ret == -ENODEV)
+			return ret;
+	}
+
+	arg->out_seq = x->seq;
+	arg->out_user_data = x->user_data;
+	arg->out_bytes = x->bytes;
+	arg->out_host_ns = x->host_ns;
+	arg->out_error = x->error;
+	ret = x->error ? -EIO : 0;
+	kfree(x);
+	return ret;
+}
+
+/*
+ * Take back a transfer whose name could not be told, because the memory for it was taken away
+ * between two writes to it. If it has run, it has run.
+ */
+void mmapdemo_ioctl_dma_submit_undo(struct mmapdemo_file *mf, struct mmapdemo_dma_submit *arg)
+{
+	struct mmapdemo_engine *engine = &mf->mdev->engine;
+	struct mmapdemo_xfer *x;
+
+	spin_lock_irq(&engine->lock);
+	x = xfer_find(mf, arg->out_seq);
+	if (x)
+		mmapdemo_engine_cancel(mf->mdev, x);
+	spin_unlock_irq(&engine->lock);
+	mmapdemo_engine_drain(mf->mdev);
+	x = xfer_collect(mf, arg->out_seq, false);
+	if (!IS_ERR(x))
+		kfree(x);
+}
+
+/* The file is closed: no call is in it. */
+void mmapdemo_xfers_drop(struct mmapdemo_file *mf)
+{
+	struct mmapdemo_engine *engine = &mf->mdev->engine;
+	struct mmapdemo_xfer *x, *next;
+
+	if (list_empty(&mf->xfers))
+		return;
+	spin_lock_irq(&engine->lock);
+	list_for_each_entry(x, &mf->xfers, file_node)
+		mmapdemo_engine_cancel(mf->mdev, x);
+	/* Others may have waited behind them. */
+	mmapdemo_engine_reap(mf->mdev);
+	spin_unlock_irq(&engine->lock);
+	mmapdemo_engine_drain(mf->mdev);
+
+	list_for_each_entry_safe(x, next, &mf->xfers, file_node) {
+		WARN_ON_ONCE(x->state != MMAPDEMO_XFER_DONE);
+		kfree(x);
+	}
+}
+
+/* --- poll, EVENTFD_SET ---------------------------------------------------------------------- */
+
+__poll_t mmapdemo_poll(struct file *file, poll_table *wait)
+{
+	struct mmapdemo_file *mf = file->private_data;
+	struct mmapdemo_engine *engine = &mf->mdev->engine;
+	__poll_t events = 0;
+	bool drain;
+	int idx;
+
+	poll_wait(file, &mf->wait, wait);
+	if (mmapdemo_dev_enter(mf->mdev, &idx))
+		return EPOLLHUP | EPOLLERR;
+	spin_lock_irq(&engine->lock);
+	drain = mmapdemo_engine_reap(mf->mdev);
+	if (list_empty(&mf->done))
+		file_arm(mf);
+	else
+		events = EPOLLIN | EPOLLRDNORM;
+	/* What is drained ends with a wakeup: the caller looks again. */
+	if (drain)
+		queue_work(system_highpri_wq, &engine->drain_work);
+	spin_unlock_irq(&engine->lock);
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return events;
+}
+
+int mmapdemo_ioctl_eventfd_set(struct mmapdemo_file *mf, struct mmapdemo_eventfd_set *arg)
+{
+	struct eventfd_ctx *ctx = NULL;
+
+	if (arg->fd < -1)
+		return -EBADF;
+	if (arg->fd >= 0) {
+		ctx = eventfd_ctx_fdget(arg->fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+	spin_lock_irq(&mf->mdev->engine.lock);
+	swap(mf->eventfd, ctx);
+	spin_unlock_irq(&mf->mdev->engine.lock);
+	if (ctx)
+		eventfd_ctx_put(ctx);
+	return 0;
+}
