@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Each public header compiles alone, in every language it promises, with every warning on.
+
+Usage: headers.py SOURCE_ROOT CC CXX (CXX may be "-": the C++ checks then fail, they are not optional)
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+from tap import Tap
+
+root, cc, cxx = sys.argv[1], sys.argv[2].split(), sys.argv[3].split()
+tap = Tap()
+
+HEADERS = ["linux/mmapdemo_hw.h", "linux/mmapdemo.h", "mmapdemo/mmio.h", "mmapdemo/mmapdemo.h"]
+LANGUAGES = {
+    "c99": cc + ["-x", "c", "-std=c99"],
+    "c11": cc + ["-x", "c", "-std=c11"],
+    "gnu11": cc + ["-x", "c", "-std=gnu11"],
+    "c++11": cxx + ["-x", "c++", "-std=c++11"],
+    "c++17": cxx + ["-x", "c++", "-std=c++17"],
+    "c++": cxx + ["-x", "c++"],
+}
+WARN = ["-Wall", "-Wextra", "-Wpedantic", "-Wundef", "-Wconversion", "-Werror", "-fsyntax-only"]
+PATHS = [f"-I{root}/userspace/include", f"-I{root}/kernel/include/uapi"]
+
+
+def compile_text(name, compiler, text, good=True):
+    """A warning in a file found by -I counts: the flags name no system directory."""
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "alone")
+        with open(path, "w") as f:
+            f.write(text)
+        r = subprocess.run([*compiler, *WARN, *PATHS, path], text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=60)
+        tap.check(name, (r.returncode == 0) == good, r.stdout)
+
+
+for language, compiler in LANGUAGES.items():
+    for header in HEADERS:
+        compile_text(f"alone_{header}_{language}", compiler, f"#include <{header}>\n")
+        # Twice is once, and after any other.
+        compile_text(f"twice_{header}_{language}", compiler, f"#include <{header}>\n" * 2)
+    compile_text(f"all_together_{language}", compiler,
+                 "".join(f"#include <{h}>\n" for h in reversed(HEADERS)))
+    # Calls as a program would make them: no casts needed, C linkage in C++.
+    compile_text(f"calls_{language}", compiler, """
+#include <mmapdemo/mmapdemo.h>
+int f(void);
+int f(void)
+{
+	struct mmd_device *dev;
+	struct mmd_info info;
+	struct mmd_buf buf;
+	struct mmd_map map;
+	int ret = mmd_open(MMD_DEFAULT_PATH, MMD_OPEN_RDONLY, &dev);
+
+	if (ret || mmd_info(dev, &info) ||
+	    mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, 4096, MMAPDEMO_CACHE_WC, 0, &buf) ||
+	    mmd_map_buf(dev, &buf, 1, &map))
+		return 1;
+	mmd_mmio_write32(map.ptr, mmd_mmio_read32(map.ptr) + 1u);
+	mmd_close(dev);
+	return 0;
+}
+""")
+
+# The check can fail: the same flags find a header that is not self-sufficient.
+compile_text("negative_control", LANGUAGES["c11"],
+             "static inline int f(uint32_t x) { return x; }\n", good=False)
+tap.finish()

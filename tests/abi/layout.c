@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/*
+ * layout.c - sizes, offsets and ioctl numbers of the contracts, pinned. Compiled, never run: for 64 and
+ * for 32 bits, which must agree, since the driver has no translation for 32-bit programs.
+ *
+ * A number here that stops matching is a break of every program built before. Add members at the
+ * end of a structure and lines here; never edit one. layout.py sees to it that nothing is missing.
+ */
+#include <stddef.h>
+
+#include <linux/mmapdemo.h>
+#include <linux/mmapdemo_hw.h>
+
+#define SIZE(type, bytes) \
+	_Static_assert(sizeof(struct type) == (bytes), "size of " #type)
+#define MEMBER(type, member, offset, bytes) \
+	_Static_assert(offsetof(struct type, member) == (offset), "offset of " #type "." #member); \
+	_Static_assert(sizeof(((struct type *)0)->member) == (bytes), "size of " #type "." #member)
+#define IOCTL(verb, number) \
+	_Static_assert(MMAPDEMO_IOC_##verb == (number), "number of " #verb)
+
+IOCTL(INFO, 0xd700);
+IOCTL(REGION_INFO, 0xd701);
+IOCTL(BUF_ALLOC, 0xd702);
+IOCTL(BUF_FREE, 0xd703);
+IOCTL(BUF_INFO, 0xd704);
+IOCTL(MAP_INFO, 0xd705);
+IOCTL(MEM_CACHE_SET, 0xd706);
+IOCTL(REG_READ, 0xd707);
+IOCTL(REG_WRITE, 0xd708);
+IOCTL(DMA_SUBMIT, 0xd709);
+IOCTL(DMA_WAIT, 0xd70a);
+IOCTL(EVENTFD_SET, 0xd70b);
+
+SIZE(mmapdemo_info, 128);
+MEMBER(mmapdemo_info, size, 0, 4);
+MEMBER(mmapdemo_info, flags, 4, 4);
+MEMBER(mmapdemo_info, out_api_version, 8, 4);
+MEMBER(mmapdemo_info, out_hw_version, 12, 4);
+MEMBER(mmapdemo_info, out_features, 16, 8);
+MEMBER(mmapdemo_info, out_mem_size, 24, 8);
+MEMBER(mmapdemo_info, out_mem_free, 32, 8);
+MEMBER(mmapdemo_info, out_dma_mask, 40, 8);
+MEMBER(mmapdemo_info, out_dma_max_len, 48, 8);
+MEMBER(mmapdemo_info, out_max_contig, 56, 8);
+MEMBER(mmapdemo_info, out_max_bytes, 64, 8);
+MEMBER(mmapdemo_info, out_max_bufs, 72, 4);
+MEMBER(mmapdemo_info, out_max_transfers, 76, 4);
+MEMBER(mmapdemo_info, out_mem_cache, 80, 4);
+MEMBER(mmapdemo_info, out_state, 84, 4);
+MEMBER(mmapdemo_info, out_instance, 88, 4);
+MEMBER(mmapdemo_info, out_page_size, 92, 4);
+MEMBER(mmapdemo_info, out_bus_id, 96, 32);
+
+SIZE(mmapdemo_region_info, 40);
+MEMBER(mmapdemo_region_info, size, 0, 4);
+MEMBER(mmapdemo_region_info, flags, 4, 4);
+MEMBER(mmapdemo_region_info, region, 8, 4);
+MEMBER(mmapdemo_region_info, out_handle, 12, 4);
+MEMBER(mmapdemo_region_info, out_technique, 16, 4);
+MEMBER(mmapdemo_region_info, out_cache, 20, 4);
+MEMBER(mmapdemo_region_info, out_len, 24, 8);
+MEMBER(mmapdemo_region_info, out_offset, 32, 8);
+
+SIZE(mmapdemo_buf_alloc, 48);
+MEMBER(mmapdemo_buf_alloc, size, 0, 4);
+MEMBER(mmapdemo_buf_alloc, flags, 4, 4);
+MEMBER(mmapdemo_buf_alloc, technique, 8, 4);
+MEMBER(mmapdemo_buf_alloc, cache, 12, 4);
+MEMBER(mmapdemo_buf_alloc, len, 16, 8);
+MEMBER(mmapdemo_buf_alloc, out_handle, 24, 4);
+MEMBER(mmapdemo_buf_alloc, out_cache, 28, 4);
+MEMBER(mmapdemo_buf_alloc, out_len, 32, 8);
+MEMBER(mmapdemo_buf_alloc, out_offset, 40, 8);
+
+SIZE(mmapdemo_buf_free, 16);
+MEMBER(mmapdemo_buf_free, size, 0, 4);
+MEMBER(mmapdemo_buf_free, flags, 4, 4);
+MEMBER(mmapdemo_buf_free, handle, 8, 4);
+MEMBER(mmapdemo_buf_free, reserved, 12, 4);
+
+SIZE(mmapdemo_buf_info, 48);
+MEMBER(mmapdemo_buf_info, size, 0, 4);
+MEMBER(mmapdemo_buf_info, flags, 4, 4);
+MEMBER(mmapdemo_buf_info, handle, 8, 4);
+MEMBER(mmapdemo_buf_info, out_technique, 12, 4);
+MEMBER(mmapdemo_buf_info, out_cache, 16, 4);
+MEMBER(mmapdemo_buf_info, out_flags, 20, 4);
+MEMBER(mmapdemo_buf_info, out_len, 24, 8);
+MEMBER(mmapdemo_buf_info, out_offset, 32, 8);
+MEMBER(mmapdemo_buf_info, out_vmas, 40, 4);
+MEMBER(mmapdemo_buf_info, out_transfers, 44, 4);
+
+SIZE(mmapdemo_map_info, 56);
+MEMBER(mmapdemo_map_info, size, 0, 4);
+MEMBER(mmapdemo_map_info, flags, 4, 4);
+MEMBER(mmapdemo_map_info, addr, 8, 8);
+MEMBER(mmapdemo_map_info, out_start, 16, 8);
+MEMBER(mmapdemo_map_info, out_end, 24, 8);
+MEMBER(mmapdemo_map_info, out_offset, 32, 8);
+MEMBER(mmapdemo_map_info, out_technique, 40, 4);
+MEMBER(mmapdemo_map_info, out_cache, 44, 4);
+MEMBER(mmapdemo_map_info, out_present, 48, 4);
+MEMBER(mmapdemo_map_info, reserved, 52, 4);
+
+SIZE(mmapdemo_mem_cache_set, 16);
+MEMBER(mmapdemo_mem_cache_set, size, 0, 4);
+MEMBER(mmapdemo_mem_cache_set, flags, 4, 4);
+MEMBER(mmapdemo_mem_cache_set, cache, 8, 4);
+MEMBER(mmapdemo_mem_cache_set, reserved, 12, 4);
+
+SIZE(mmapdemo_reg_access, 32);
+MEMBER(mmapdemo_reg_access, size, 0, 4);
+MEMBER(mmapdemo_reg_access, flags, 4, 4);
+MEMBER(mmapdemo_reg_access, offset, 8, 4);
+MEMBER(mmapdemo_reg_access, width, 12, 4);
+MEMBER(mmapdemo_reg_access, value, 16, 8);
+MEMBER(mmapdemo_reg_access, out_value, 24, 8);
+
+SIZE(mmapdemo_dma_submit, 64);
+MEMBER(mmapdemo_dma_submit, size, 0, 4);
+MEMBER(mmapdemo_dma_submit, flags, 4, 4);
+MEMBER(mmapdemo_dma_submit, direction, 8, 4);
+MEMBER(mmapdemo_dma_submit, repeat, 12, 4);
+MEMBER(mmapdemo_dma_submit, mem_handle, 16, 4);
+MEMBER(mmapdemo_dma_submit, dev_handle, 20, 4);
+MEMBER(mmapdemo_dma_submit, mem_off, 24, 8);
+MEMBER(mmapdemo_dma_submit, dev_off, 32, 8);
+MEMBER(mmapdemo_dma_submit, len, 40, 8);
+MEMBER(mmapdemo_dma_submit, user_data, 48, 8);
+MEMBER(mmapdemo_dma_submit, out_seq, 56, 8);
+
+SIZE(mmapdemo_dma_wait, 64);
+MEMBER(mmapdemo_dma_wait, size, 0, 4);
+MEMBER(mmapdemo_dma_wait, flags, 4, 4);
+MEMBER(mmapdemo_dma_wait, seq, 8, 8);
+MEMBER(mmapdemo_dma_wait, deadline_ns, 16, 8);
+MEMBER(mmapdemo_dma_wait, out_seq, 24, 8);
+MEMBER(mmapdemo_dma_wait, out_user_data, 32, 8);
+MEMBER(mmapdemo_dma_wait, out_bytes, 40, 8);
+MEMBER(mmapdemo_dma_wait, out_host_ns, 48, 8);
+MEMBER(mmapdemo_dma_wait, out_error, 56, 4);
+MEMBER(mmapdemo_dma_wait, reserved, 60, 4);
+
+SIZE(mmapdemo_eventfd_set, 16);
+MEMBER(mmapdemo_eventfd_set, size, 0, 4);
+MEMBER(mmapdemo_eventfd_set, flags, 4, 4);
+MEMBER(mmapdemo_eventfd_set, fd, 8, 4);
+MEMBER(mmapdemo_eventfd_set, reserved, 12, 4);
+
+SIZE(mmapdemo_hw_sg, 16);
+MEMBER(mmapdemo_hw_sg, addr, 0, 8);
+MEMBER(mmapdemo_hw_sg, len, 8, 4);
+MEMBER(mmapdemo_hw_sg, reserved, 12, 4);
