@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "dev.h"
 
 struct both {
@@ -145,37 +146,17 @@ static void dma_wait_foreign_seq_enoent(const void *arg)
 	CHECK_OK(dma_collect(b.fd, seq, NULL));
 }
 
-/* The transfer limit's worth of long transfers: the last of them cannot have ended at once. */
-static u64 busy(struct both *b)
-{
-	u32 mem, dev, num = info_get(b->fd).out_max_transfers;
-	u64 len = info_get(b->fd).out_dma_max_len, seq = 0;
-
-	mem = buf_alloc(b->fd, MMAPDEMO_TECH_VMALLOC, len).out_handle;
-	dev = buf_alloc(b->fd, MMAPDEMO_TECH_BAR, len).out_handle;
-	for (u32 i = 0; i < num; i++) {
-		struct mmapdemo_dma_submit s = {
-			.direction = MMAPDEMO_DMA_TO_DEVICE, .mem_handle = mem, .dev_handle = dev,
-			.len = len, .user_data = i,
-		};
-
-		CHECK_OK(dma_submit(b->fd, &s));
-		seq = s.out_seq;
-	}
-	return seq;
-}
-
 static void dma_wait_not_ended_eagain_and_etimedout(const void *arg)
 {
-	struct both b = both_get();
-	u64 last = busy(&b), start;
+	struct both b = { .fd = dev_open(O_RDWR) };
+	u64 last = busy_start(b.fd, MMAPDEMO_DMA_TO_DEVICE).last, start;
 
 	(void)arg;
 	wait_is_answered(b.fd, last, 0, -EAGAIN);
 	start = now_ns();
 	wait_is_answered(b.fd, last, start + 5000000, -ETIMEDOUT);
 	CHECK(now_ns() - start >= 5000000);
-	CHECK(now_ns() - start < 500000000);
+	CHECK(now_ns() - start < 100000000);
 	/* A deadline that has passed is no different from one that passes. */
 	wait_is_answered(b.fd, last, 1, -ETIMEDOUT);
 	wait_is_answered(b.fd, last, now_ns() - 1000000, -ETIMEDOUT);
@@ -220,16 +201,15 @@ static void dma_wait_signal_eintr_and_can_be_repeated(const void *arg)
 	struct kick k = { .target = pthread_self(), .after_ms = 3 };
 	struct mmapdemo_dma_wait w = { 0 };
 	unsigned int interrupted = 0;
-	struct both b = both_get();
+	int fd = dev_open(O_RDWR), ret;
 	pthread_t t;
-	int ret;
 
 	(void)arg;
 	sigaction(SIGUSR1, &sa, NULL);
-	w.seq = busy(&b);
+	w.seq = busy_start(fd, MMAPDEMO_DMA_TO_DEVICE).last;
 	w.deadline_ns = now_ns() + 8 * DMA_LIMIT_NS;
 	CHECK(!pthread_create(&t, NULL, kicker, &k));
-	while ((ret = dma_wait(b.fd, &w)) == -EINTR)
+	while ((ret = dma_wait(fd, &w)) == -EINTR)
 		interrupted++;
 	CHECK_OK(ret);
 	pthread_join(t, NULL);
@@ -248,11 +228,11 @@ static void dma_wait_killed_ends_at_once(const void *arg)
 	gate_init(&ready);
 	pid = child_fork();
 	if (!pid) {
-		struct both b = both_get();
-		u64 last = busy(&b);
+		int fd = dev_open(O_RDWR);
+		u64 last = busy_start(fd, MMAPDEMO_DMA_TO_DEVICE).last;
 
 		gate_open(&ready);
-		dma_collect(b.fd, last, NULL);
+		dma_collect(fd, last, NULL);
 		for (;;)
 			pause();
 	}

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "machine.h"
 #include "subject.h"
 
@@ -159,39 +160,26 @@ static void reset_takes_bar_mappings_away_until_mapped_again(const void *arg)
 static void reset_ends_running_transfers_with_eio(const void *arg)
 {
 	int fd = dev_open(O_RDWR);
-	struct mmapdemo_info info = info_get(fd);
-	u32 mem = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, info.out_dma_max_len).out_handle;
-	u32 dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, info.out_dma_max_len).out_handle;
-	unsigned int failed = 0, ms;
-	u64 last = 0;
+	struct busy b = busy_start(fd, MMAPDEMO_DMA_TO_DEVICE);
+	unsigned int failed = 0, ms = function_reset();
 
 	(void)arg;
-	for (u32 i = 0; i < info.out_max_transfers; i++) {
-		struct mmapdemo_dma_submit s = {
-			.direction = 1 + i % 2, .mem_handle = mem, .dev_handle = dev,
-			.len = info.out_dma_max_len,
-		};
-
-		CHECK_OK(dma_submit(fd, &s));
-		last = s.out_seq;
-	}
-	ms = function_reset();
 	CHECKF(ms < 2000, "reset took %u ms", ms);
-	for (u32 i = 0; i < info.out_max_transfers; i++) {
+	for (u32 i = 0; i < b.num; i++) {
 		struct mmapdemo_dma_wait w;
-		int ret = dma_collect(fd, last - info.out_max_transfers + 1 + i, &w);
+		int ret = dma_collect(fd, b.first + i, &w);
 
-		/* Those before the reset are done, those it met are lost, never the other way. */
-		CHECK(ret == 0 || ret == -EIO);
+		/* Those before the reset are done, those it met are lost, and then no other is done. */
+		CHECK(ret == -EIO || (ret == 0 && !failed));
 		if (!ret)
-			CHECK_EQ(w.out_bytes, info.out_dma_max_len);
+			CHECK_EQ(w.out_bytes, b.len);
 		else
 			CHECK(w.out_error != 0);
 		failed += ret != 0;
 	}
-	diag("%u of %u transfers were reset away in %u ms", failed, info.out_max_transfers, ms);
+	diag("%u of %u transfers were reset away in %u ms", failed, b.num, ms);
 	CHECK(failed > 0);
-	CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, mem, 0, dev, 0, PAGE, NULL));
+	CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, b.mem, 0, b.dev, 0, PAGE, NULL));
 }
 
 void register_module(void)

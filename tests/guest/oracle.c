@@ -28,7 +28,7 @@ struct counts {
 	u32 mem_cache;
 	long vmalloc_areas;
 	long refs;
-	long objects;		/* lines of debugfs that name a live object; -1: no such file */
+	long objects;		/* that the driver lists in debugfs; -1: it does not */
 };
 
 static int klog = -1;
@@ -173,26 +173,19 @@ static long lines_with(const char *path, const char *word)
 	return n;
 }
 
-/* Handles, mappings and transfers that the driver itself knows of. */
+/* Lines of the driver's own lists: buffers, standing regions included, and mappings. */
 static long objects_count(void)
 {
-	char path[96], line[64];
-	long total = -1, n;
-	const char *id = dev_bus_id();
-	FILE *f;
+	char node[64], path[128];
+	long buffers, mappings;
 
-	if (!id)
+	if (!dev_node_find(node, sizeof(node)))
 		return -1;
-	f = fopen(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/objects", id), "re");
-	if (!f)
-		return -1;
-	total = 0;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %ld", &n) == 1)
-			total += n;
-	}
-	fclose(f);
-	return total;
+	buffers = lines_with(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/buffers",
+				  node + strlen("/dev/")), "");
+	mappings = lines_with(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/mappings",
+				   node + strlen("/dev/")), "");
+	return buffers < 0 || mappings < 0 ? -1 : buffers + mappings;
 }
 
 static bool counts_get(struct counts *c)
@@ -325,7 +318,7 @@ void oracle_begin(const char *test)
 	char line[160];
 
 	/* The log then shows which test a message belongs to. A full log is not our matter. */
-	file_try_write("/dev/kmsg", strf(line, sizeof(line), "mmapdemo-guest-tests: %s", test));
+	file_try_write("/dev/kmsg", strf(line, sizeof(line), "mmapdemo-guest-tests: %s\n", test));
 }
 
 bool oracle_end(bool bare)
@@ -333,9 +326,10 @@ bool oracle_end(bool bare)
 	bool ok = true;
 
 	if (!bare) {
-		if (!healthy())
-			ok = false;
+		/* First, since it waits for what is still on its way to be freed. */
 		if (!nothing_leaked())
+			ok = false;
+		if (!healthy())
 			ok = false;
 	}
 	if (!klog_quiet())

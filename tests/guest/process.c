@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "busy.h"
 #include "machine.h"
 #include "subject.h"
 
@@ -252,27 +253,14 @@ static void rdonly_file_changes_nothing(const void *arg)
 
 /* --- ends in the middle of things ------------------------------------------------------------------------- */
 
-/* As many transfers as a file may have, as long as they may be: some surely are still to come. */
-static void queue_full(int fd, u64 *last)
+/* Their handles go first: the transfers alone hold the buffers. */
+static struct busy busy_without_handles(int fd)
 {
-	struct mmapdemo_info info = info_get(fd);
-	u32 mem = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, info.out_dma_max_len).out_handle;
-	u32 dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, info.out_dma_max_len).out_handle;
+	struct busy b = busy_start(fd, MMAPDEMO_DMA_FROM_DEVICE);
 
-	for (u32 i = 0; i < info.out_max_transfers; i++) {
-		struct mmapdemo_dma_submit s = {
-			.direction = 1 + i % 2, .mem_handle = mem, .dev_handle = dev,
-			.len = info.out_dma_max_len,
-		};
-
-		CHECK_OK(dma_submit(fd, &s));
-		if (last)
-			*last = s.out_seq;
-	}
-	CHECK(buf_info(fd, mem).out_transfers > 0);
-	/* Their handles go first: the transfers alone hold the buffers. */
-	CHECK_OK(buf_free(fd, mem));
-	CHECK_OK(buf_free(fd, dev));
+	CHECK_OK(buf_free(fd, b.mem));
+	CHECK_OK(buf_free(fd, b.dev));
+	return b;
 }
 
 static void kill_with_mappings_and_transfers_leaves_nothing(const void *arg)
@@ -293,7 +281,7 @@ static void kill_with_mappings_and_transfers_leaves_nothing(const void *arg)
 
 				memset(map_rw(fd, a.out_len, a.out_offset), i, a.out_len);
 			}
-			queue_full(fd, NULL);
+			busy_without_handles(fd);
 			gate_open(&ready);
 			for (;;)
 				pause();
@@ -313,7 +301,7 @@ static void close_with_transfers_running_returns_soon(const void *arg)
 	u64 start;
 
 	(void)arg;
-	queue_full(fd, NULL);
+	busy_without_handles(fd);
 	start = now_ns();
 	CHECK_SYS(close(fd));
 	diag("close took %llu ms", (unsigned long long)(now_ns() - start) / 1000000);
@@ -330,11 +318,10 @@ static void freed_buffers_under_transfer_are_not_reused(const void *arg)
 {
 	const u64 len = 4 * 1024 * 1024;
 	int fd = dev_open(O_RDWR);
-	u64 last = 0;
 	char *anon;
 
 	(void)arg;
-	queue_full(fd, &last);
+	busy_without_handles(fd);
 	close(fd);
 	/* As much memory as the buffer had, many times over: would be hit by what comes late. */
 	for (int i = 0; i < 16; i++) {
@@ -350,16 +337,14 @@ static void freed_buffers_under_transfer_are_not_reused(const void *arg)
 static void handle_freed_while_transfers_run_they_end_well(const void *arg)
 {
 	int fd = dev_open(O_RDWR);
-	u64 last = 0;
-	u32 num = info_get(fd).out_max_transfers;
+	struct busy b = busy_without_handles(fd);
 
 	(void)arg;
-	queue_full(fd, &last);
-	for (u32 i = 0; i < num; i++) {
+	for (u32 i = 0; i < b.num; i++) {
 		struct mmapdemo_dma_wait w;
 
-		CHECK_OK(dma_collect(fd, last - num + 1 + i, &w));
-		CHECK_EQ(w.out_bytes, info_get(fd).out_dma_max_len);
+		CHECK_OK(dma_collect(fd, b.first + i, &w));
+		CHECK_EQ(w.out_bytes, b.len);
 	}
 	CHECK_EQ(info_get(fd).out_mem_free, info_get(fd).out_mem_size);
 }

@@ -86,8 +86,9 @@ static void rw_unknown_offset_enoent(const void *arg)
 		CHECK_EQ(rd(o.fd, buf, 8, high), -ENOENT);
 		CHECK_EQ(wr(o.fd, buf, 8, high), -ENOENT);
 	}
-	CHECK_EQ(rd(o.fd, buf, 8, ~0ULL >> 1), -ENOENT);
-	/* Negative is the core's. */
+	CHECK_EQ(rd(o.fd, buf, 8, (~0ULL >> 1) - 8), -ENOENT);
+	/* Negative is the core's, and so is what would become so. */
+	CHECK_EQ(rd(o.fd, buf, 8, (~0ULL >> 1) - 3), -EINVAL);
 	CHECK_EQ(rd(o.fd, buf, 8, 1ULL << 63), -EINVAL);
 	CHECK_EQ(rd(o.fd, buf, 8, -8ULL), -EINVAL);
 	CHECK(!strcmp(buf, "untouched"));
