@@ -313,8 +313,11 @@ int mmapdemo_ioctl_region_info(struct mmapdemo_file *mf, struct mmapdemo_region_
 
 /* --- BUF_ALLOC, BUF_FREE, BUF_INFO ---------------------------------------------------------- */
 
-/* Charged already. On success the buffer has its id and can be found; on failure it is gone. */
-static int buf_publish(struct mmapdemo_file *mf, struct mmapdemo_buf *buf)
+/*
+ * Charged already. On failure the buffer is gone. On success it can be found, and so freed at any
+ * moment by a thread that guesses its handle: not the caller's any more.
+ */
+static int buf_publish(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, u32 *id)
 {
 	struct mmapdemo_dev *mdev = mf->mdev;
 	int ret;
@@ -336,6 +339,7 @@ static int buf_publish(struct mmapdemo_file *mf, struct mmapdemo_buf *buf)
 	list_add_tail(&buf->node, &mdev->bufs);
 	list_add_tail(&buf->handle_node, &mf->handles);
 	spin_unlock(&mdev->buf_lock);
+	*id = buf->id;
 	xa_store(&mdev->objects, buf->id, buf, GFP_KERNEL_ACCOUNT);
 	return 0;
 
@@ -346,7 +350,8 @@ free:
 	return ret;
 }
 
-int mmapdemo_ioctl_buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
+/* -EAGAIN: BAR2 got another cache type meanwhile. */
+static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 {
 	struct mmapdemo_dev *mdev = mf->mdev;
 	const struct mmapdemo_alloc_limits limits = {
@@ -359,7 +364,7 @@ int mmapdemo_ioctl_buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc
 	};
 	const struct mmapdemo_technique *tech;
 	struct mmapdemo_buf *buf;
-	u32 cache;
+	u32 cache, id;
 	u64 len;
 	int ret;
 
@@ -379,19 +384,29 @@ int mmapdemo_ioctl_buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc
 	buf->flags = arg->flags;
 	if (arg->flags & MMAPDEMO_BUF_MAP_READ_ONLY)
 		buf->object.attrs |= MMAPDEMO_OBJ_READ_ONLY;
-	ret = buf_publish(mf, buf);
+	ret = buf_publish(mf, buf, &id);
 	if (ret)
 		goto uncharge;
 
-	arg->out_handle = mmapdemo_id_to_handle(buf->id);
+	arg->out_handle = mmapdemo_id_to_handle(id);
 	arg->out_cache = cache;
 	arg->out_len = len;
-	arg->out_offset = mmapdemo_id_to_offset(buf->id);
+	arg->out_offset = mmapdemo_id_to_offset(id);
 	return 0;
 
 uncharge:
 	uncharge_handle(mf);
 	uncharge_bytes(mf, tech, len);
+	return ret;
+}
+
+int mmapdemo_ioctl_buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
+{
+	int ret;
+
+	do {
+		ret = buf_alloc(mf, arg);
+	} while (ret == -EAGAIN);
 	return ret;
 }
 

@@ -54,6 +54,11 @@ static inline void mmapdemo_eventfd_signal(struct eventfd_ctx *ctx)
 #define pcim_request_region(pdev, bar, name)	pci_request_region(pdev, bar, name)
 #endif
 
+/* 6.5: get_user_pages() has no use for VMAs. */
+#ifdef HAVE_GUP_VMAS
+#define get_user_pages(start, num, flags, pages)	get_user_pages(start, num, flags, pages, NULL)
+#endif
+
 /* 6.12: follow_pfnmap_start() and _end() replaced follow_pte(), which had lost its mm in 6.10. */
 #ifndef HAVE_FOLLOW_PFNMAP
 struct follow_pfnmap_args {

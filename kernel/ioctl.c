@@ -23,12 +23,16 @@ struct ioctl_row {
 	size_t size;			/* of the structure, and so of version 1's */
 	u32 flags;			/* the known ones */
 	size_t reserved;		/* offset of a u32 that must be 0; 0: none */
+	size_t out;			/* where the out_* members begin, ... */
+	size_t out_end;			/* ... and end; 0: none */
 	bool ungated;			/* enters the gate itself, or not at all */
-	int (*run)(struct mmapdemo_file *mf, union ioctl_arg *arg);
 	/*
-	 * Take back what @run has made: the results could not be delivered. Rows that have it also
-	 * see the results' place written to before @run, so that only a race gets here.
+	 * @run makes, starts or takes something. The place of the results is written to first, so
+	 * that only memory that goes away meanwhile is found out about too late.
 	 */
+	bool effect;
+	int (*run)(struct mmapdemo_file *mf, union ioctl_arg *arg);
+	/* And then @undo takes it back, where that can be. */
 	void (*undo)(struct mmapdemo_file *mf, union ioctl_arg *arg);
 };
 
@@ -59,27 +63,44 @@ UNDO(DMA_SUBMIT, dma_submit)
 RUN(DMA_WAIT, dma_wait)
 RUN(EVENTFD_SET, eventfd_set)
 
-/* What is not the default, by call. */
-#define OPT_INFO
-#define OPT_REGION_INFO
-#define OPT_BUF_ALLOC		.flags = MMAPDEMO_BUF_MAP_READ_ONLY, .undo = undo_BUF_ALLOC,
-#define OPT_BUF_FREE		.reserved = offsetof(struct mmapdemo_buf_free, reserved),
-#define OPT_BUF_INFO
-#define OPT_MAP_INFO		.reserved = offsetof(struct mmapdemo_map_info, reserved), \
-				.ungated = true,
-#define OPT_MEM_CACHE_SET	.reserved = offsetof(struct mmapdemo_mem_cache_set, reserved),
-#define OPT_REG_READ
-#define OPT_REG_WRITE
-#define OPT_DMA_SUBMIT		.flags = MMAPDEMO_DMA_NO_IRQ | MMAPDEMO_DMA_TIMED, \
-				.undo = undo_DMA_SUBMIT,
-#define OPT_DMA_WAIT		.reserved = offsetof(struct mmapdemo_dma_wait, reserved),
-#define OPT_EVENTFD_SET		.reserved = offsetof(struct mmapdemo_eventfd_set, reserved),
+#define OUT(type, first, last)							\
+	.out = offsetof(struct type, first),					\
+	.out_end = offsetofend(struct type, last)
+#define RESERVED(type)	.reserved = offsetof(struct type, reserved)
+
+/* What the list of calls does not tell. A new one does not compile until it is described. */
+#define ABOUT_INFO								\
+	OUT(mmapdemo_info, out_api_version, out_bus_id)
+#define ABOUT_REGION_INFO							\
+	OUT(mmapdemo_region_info, out_handle, out_offset)
+#define ABOUT_BUF_ALLOC								\
+	OUT(mmapdemo_buf_alloc, out_handle, out_offset),			\
+	.flags = MMAPDEMO_BUF_MAP_READ_ONLY, .effect = true, .undo = undo_BUF_ALLOC
+#define ABOUT_BUF_FREE								\
+	RESERVED(mmapdemo_buf_free)
+#define ABOUT_BUF_INFO								\
+	OUT(mmapdemo_buf_info, out_technique, out_transfers)
+#define ABOUT_MAP_INFO								\
+	OUT(mmapdemo_map_info, out_start, out_present), RESERVED(mmapdemo_map_info),	\
+	.ungated = true
+#define ABOUT_MEM_CACHE_SET							\
+	RESERVED(mmapdemo_mem_cache_set)
+#define ABOUT_REG_READ								\
+	OUT(mmapdemo_reg_access, out_value, out_value)
+#define ABOUT_REG_WRITE
+#define ABOUT_DMA_SUBMIT							\
+	OUT(mmapdemo_dma_submit, out_seq, out_seq),				\
+	.flags = MMAPDEMO_DMA_NO_IRQ | MMAPDEMO_DMA_TIMED, .effect = true, .undo = undo_DMA_SUBMIT
+#define ABOUT_DMA_WAIT								\
+	OUT(mmapdemo_dma_wait, out_seq, out_error), RESERVED(mmapdemo_dma_wait), .effect = true
+#define ABOUT_EVENTFD_SET							\
+	RESERVED(mmapdemo_eventfd_set)
 
 #define ROW(verb, type)								\
 	[_IOC_NR(MMAPDEMO_IOC_##verb)] = {					\
 		.size = sizeof(struct type),					\
 		.run = run_##verb,						\
-		OPT_##verb							\
+		ABOUT_##verb							\
 	},
 
 static const struct ioctl_row ioctl_table[] = {
@@ -102,6 +123,14 @@ static int arg_fetch(const struct ioctl_row *row, union ioctl_arg *arg, void __u
 		return -EINVAL;
 	if (row->reserved && *(u32 *)((void *)arg + row->reserved))
 		return -EINVAL;
+	return 0;
+}
+
+/* Only what the call has to say: the other members may be in use by another thread. */
+static int results_put(const struct ioctl_row *row, union ioctl_arg *arg, void __user *uarg)
+{
+	if (copy_to_user(uarg + row->out, (void *)arg + row->out, row->out_end - row->out))
+		return -EFAULT;
 	return 0;
 }
 
@@ -155,14 +184,14 @@ long mmapdemo_ioctl(struct file *file, unsigned int cmd, unsigned long addr)
 	ret = arg_fetch(row, &arg, uarg, usize);
 	if (ret)
 		return ret;
-	if (row->undo && copy_to_user(uarg, &arg, row->size))
+	if (row->effect && results_put(row, &arg, uarg))
 		return -EFAULT;
 
 	ret = row_run(row, mf, &arg);
 	/* A transfer that ended badly has results too, and has been collected. */
 	if (ret && !(ret == -EIO && cmd == MMAPDEMO_IOC_DMA_WAIT))
 		return ret;
-	if (copy_to_user(uarg, &arg, row->size)) {
+	if (results_put(row, &arg, uarg)) {
 		if (row->undo)
 			row_undo(row, mf, &arg);
 		return -EFAULT;

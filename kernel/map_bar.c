@@ -18,9 +18,11 @@ static int bar_alloc(struct mmapdemo_buf *buf)
 	unsigned long phys = 0;
 	int ret = 0;
 
-	/* The type was chosen before the lock was taken: look again. */
 	down_read(&mem->lock);
-	if (buf->cache != mem->cache || atomic_read(&mdev->regions[MMAPDEMO_REGION_MEM]->num_vmas))
+	/* The type was chosen before the lock was taken: choose again. */
+	if (buf->cache != mem->cache)
+		ret = -EAGAIN;
+	else if (atomic_read(&mdev->regions[MMAPDEMO_REGION_MEM]->num_vmas))
 		ret = -EBUSY;
 	else
 		phys = gen_pool_alloc(mem->pool, buf->object.len);

@@ -155,7 +155,7 @@ int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cac
 	}
 
 	/* Pages with a reference count are inserted with the protection of the VMA, unchanged. */
-	if (vma->vm_mm != current->mm || get_user_pages_fast_only(addr, 1, 0, &page) != 1)
+	if (vma->vm_mm != current->mm || get_user_pages(addr, 1, FOLL_NOFAULT, &page) != 1)
 		return -ENOENT;
 	put_page(page);
 	return cache_of_prot(vma->vm_page_prot, cache);
