@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The specification and the UAPI page agree with the contract headers: offsets, widths, access, ioctls.
+"""Documents agree with what they describe: the specification and the UAPI page with the contract
+headers, the man pages with library and tool.
 
-Usage: docs.py SOURCE_ROOT. A missing document is a failure.
+Usage: docs.py SOURCE_ROOT TOOL. A missing document is a failure.
 """
 import os
 import re
+import subprocess
 import sys
 
 import contract
 from tap import Tap
 
-root = sys.argv[1]
+root, tool = sys.argv[1], sys.argv[2]
 SPEC = "qemu-device/overlay/docs/specs/mmapdemo.rst"
 UAPI = "docs/uapi.md"
 tap = Tap()
@@ -67,4 +69,58 @@ tap.empty("every_error_is_specified",
 tap.empty("every_ioctl_is_documented",
           [f"{verb} has no section in {UAPI}" for verb, _ in contract.x_list(api, "MMAPDEMO_IOCTLS")
            if not re.search(rf"^#+ .*\b{verb}\b", uapi, re.M)])
+
+# Man pages. A function is found by `man` if the NAME section of a page has it.
+man = {}
+for name in sorted(os.listdir(f"{root}/docs/man")):
+    with open(f"{root}/docs/man/{name}") as f:
+        man[name] = f.read().replace("\\-", "-")
+named = {word for name, page in man.items() if name.endswith(".3")
+         for word in re.findall(r"\w+", page.split(".SH NAME")[1].split(" - ")[0])}
+with open(f"{root}/userspace/lib/libmmapdemo.map") as f:
+    exported = set(re.findall(r"^\t(mmd_\w+);", f.read(), re.M))
+with open(f"{root}/userspace/include/mmapdemo/mmio.h") as f:
+    exported |= set(re.findall(r"^static inline .*?\b(mmd_\w+)\(", f.read(), re.M))
+tap.check("functions_were_found", len(exported) > 45, exported)
+tap.empty("every_function_has_a_page", sorted(exported - named))
+tap.empty("every_page_is_of_a_function", sorted(n for n in named - exported if n.startswith("mmd_")))
+
+with open(f"{root}/meson.build") as f:
+    installed = set(re.findall(r"docs/man/([\w.]+)'", f.read()))
+tap.check("every_page_is_installed", installed == set(man), f"{installed}\n{set(man)}")
+
+# Prototypes in the synopsis, compared without markup and white space.
+with open(f"{root}/userspace/include/mmapdemo/mmapdemo.h") as f:
+    header = f.read()
+with open(f"{root}/userspace/include/mmapdemo/mmio.h") as f:
+    header += f.read()
+
+
+def squeeze(text):
+    return re.sub(r"[\s\"]+", "", text)
+
+
+flat = squeeze(contract.uncomment(header))
+wrong = []
+for name, page in man.items():
+    if name.endswith(".3"):
+        synopsis = page.split(".SH SYNOPSIS")[1].split(".SH DESCRIPTION")[0]
+        synopsis = re.sub(r"^\.(B|BI|BR|nf|fi|PP)\b", "", synopsis, flags=re.M)
+        for proto in re.findall(r"[^;>]*?\bmmd_\w+\([^;]*\)", synopsis):
+            if squeeze(proto) not in flat:
+                wrong.append(f"{name}: {' '.join(proto.split())}")
+tap.empty("every_prototype_is_as_in_the_header", wrong)
+
+
+def help_of(*words):
+    return subprocess.run([tool, *words, "--help"], text=True, stdout=subprocess.PIPE, timeout=20, check=True).stdout
+
+
+page = man["mmapdemo.1"]
+commands = [c for c in re.findall(r"^  (\w+) +\w", help_of().split("Options")[0], re.M)]
+tap.check("commands_were_found", len(commands) >= 7, commands)
+tap.empty("every_command_has_a_section", [c for c in commands if not re.search(rf'^\.SS "?{c}\b', page, re.M)])
+# bench describes its options itself.
+options = {f"{c} {o}" for c in commands if c != "bench" for o in re.findall(r"(--[\w-]+)", help_of(c))}
+tap.empty("every_option_is_described", sorted(o for o in options if o.split()[1] not in re.sub(r"\\f.", "", page)))
 tap.finish()

@@ -17,7 +17,7 @@
 static const char *const actions[] = {
 	[MMD_CALL_OPEN] = "cannot open",
 	[MMD_CALL_INFO] = "cannot ask for its description",
-	[MMD_CALL_REGION_INFO] = "cannot find the region",
+	[MMD_CALL_REGION_INFO] = "cannot use the region",
 	[MMD_CALL_BUF_ALLOC] = "cannot allocate a buffer",
 	[MMD_CALL_BUF_FREE] = "cannot free the buffer",
 	[MMD_CALL_BUF_INFO] = "cannot look up the buffer",
@@ -69,7 +69,7 @@ static const struct row {
 	{ MMD_CALL_REGION_INFO, EINVAL, "no such region", "" },
 	{ MMD_CALL_REGION_INFO, EPERM, "not allowed for this file",
 	  "Region mem takes an exclusive open (MMD_OPEN_EXCL); region ctrl takes CAP_SYS_RAWIO and the "
-	  "module parameter allow_raw_bar=1." },
+	  "module parameter allow_raw_bar (modprobe mmapdemo allow_raw_bar=1)." },
 
 	{ MMD_CALL_BUF_ALLOC, EINVAL, "length, technique, cache type or flags not valid",
 	  "The length must not be 0 and has a limit for each technique. " LIMITS },

@@ -47,10 +47,10 @@ static int check_len(struct tool *tool, uint32_t id, uint64_t len)
 	if (len && len <= limit)
 		return 0;
 	return tool_error(tool, STATUS_USAGE,
-			  "%s: cannot allocate %s of technique %s: %s is at least 1 byte and at most %s. "
-			  "Use another length; 'mmapdemo info' shows the limits.",
-			  tool->path, format_size(len, asked, sizeof(asked)),
-			  mmd_technique_name(id), what, format_size(limit, most, sizeof(most)));
+			  "%s: cannot allocate %s of technique %s: the limit of %s is %s. Use a smaller length; "
+			  "'mmapdemo info' shows the limits.", tool->path,
+			  format_size(len, asked, sizeof(asked)), mmd_technique_name(id), what,
+			  format_size(limit, most, sizeof(most)));
 }
 
 int object_buffer(struct tool *tool, uint32_t id, uint64_t len, uint32_t cache, uint32_t flags,
