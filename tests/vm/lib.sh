@@ -56,10 +56,10 @@ source_files()
 		! -name '*.pyc' ! -name Module.symvers ! -name modules.order)
 }
 
-# Keep the $2 newest entries of directory $1: results are keyed by content and would pile up.
+# Keep the $2 newest entries of directory $1 that match $3: results are named after their content and would pile up.
 keep_newest()
 {
-	find "$1" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | tail -n +"$(($2 + 1))" | cut -d' ' -f2- |
+	find "$1" -mindepth 1 -maxdepth 1 -name "${3:-*}" -printf '%T@ %p\n' | sort -rn | tail -n +"$(($2 + 1))" | cut -d' ' -f2- |
 		while IFS= read -r old; do
 			rm -rf -- "$old"
 		done

@@ -40,7 +40,7 @@ class CountTap(unittest.TestCase):
         self.assertEqual(self.counted("1..1\nok 1 - one\nok 2 - two\n"), (2, 1, 0))
 
     def test_same_number_twice_fails(self):
-        self.assertGreaterEqual(self.counted("1..2\nok 1 - one\nok 1 - one\n")[1], 1)
+        self.assertEqual(self.counted("1..1\nok 1 - one\nok 1 - one\n"), (2, 1, 0))
 
     def test_gap_in_numbers_fails(self):
         self.assertEqual(self.counted("1..2\nok 1 - one\nok 3 - three\n"), (2, 1, 0))
@@ -56,6 +56,9 @@ class CountTap(unittest.TestCase):
 
     def test_todo_is_no_excuse(self):
         self.assertEqual(self.counted("1..1\nnot ok 1 - one # TODO later\n"), (0, 1, 0))
+
+    def test_todo_that_passes_is_no_pass(self):
+        self.assertEqual(self.counted("1..1\nok 1 - one # TODO later\n"), (0, 1, 0))
 
     def test_crash_after_last_test_fails(self):
         self.assertEqual(self.counted(GOOD, -6), (2, 1, 0))
@@ -95,6 +98,10 @@ class CountTap(unittest.TestCase):
 
     def test_unnumbered_tests_count(self):
         self.assertEqual(self.counted("1..2\nok\nok - two\n"), (2, 0, 0))
+
+    def test_comment_after_failure_is_shown(self):
+        count = count_tap("1..2\nnot ok 1 - one\n# because\n# and so on\nok 2 - two\n# no failure\n", 1, "t")
+        self.assertEqual(count.failures, ["t: one: because"])
 
 
 class CountSummary(unittest.TestCase):

@@ -2,6 +2,7 @@
 """Boot a guest, pass its output on, bring back its results and status.  Silence, death and hanging are failures."""
 
 import asyncio
+import ctypes
 import io
 import json
 import os
@@ -18,6 +19,12 @@ from . import hostenv, image, klog, machine
 
 # The guest reports its end on two ports; how long the slower may be behind.
 DRAIN_SECONDS = 10
+
+
+def _die_with_parent():
+    """In the child: a runner that is killed leaves no guest behind."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 class GuestError(Exception):
@@ -45,6 +52,7 @@ class Job:
         self.interactive = interactive
         self.files = {}            # {place in the guest: file here}
         self.environment = {}
+        self.modules = []          # of the guest's kernel, loaded first
         self.load_module = True
         self.module_args = ""
 
@@ -84,7 +92,7 @@ class Guest:
                 stdin=None if self.job.interactive else subprocess.DEVNULL,
                 stdout=None if self.job.interactive else errors, stderr=errors,
                 # An interrupt from the terminal is for this program, which ends QEMU in order.
-                start_new_session=not self.job.interactive)
+                start_new_session=not self.job.interactive, preexec_fn=_die_with_parent)
         for pair in ends.values():
             pair[1].close()
         try:
@@ -111,7 +119,7 @@ class Guest:
 
     def _write_initrd(self, environment):
         settings = {"token": self.token, "load_module": int(self.job.load_module), "module_args": self.job.module_args,
-                    "report_sections": int(self.on_sections is not None)}
+                    "modules": " ".join(self.job.modules), "report_sections": int(self.on_sections is not None)}
         if self.job.interactive and sys.stdin.isatty():
             size = shutil.get_terminal_size()
             settings.update(rows=size.lines, columns=size.columns)

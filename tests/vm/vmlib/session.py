@@ -18,6 +18,14 @@ class Limits:
         self.total = total
 
 
+def end_on_sigterm():
+    """Being told to end is taken like an interrupt: what was started is ended, too."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def boot(name, built, options, job, limits, sink):
     """Boot and run.  sink takes the job's output.  An interrupt ends the guest and raises KeyboardInterrupt."""
     archives = [image.system_archive(built.kernel), image.program_archive(built.user, built.module)]

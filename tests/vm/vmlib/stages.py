@@ -161,7 +161,9 @@ def guest_tests(built, accelerator, one, timeout):
                                session.Limits(120, timeout), sink)
         count = tap.count_tap(out.decode("utf-8", "replace"), outcome.status, one.name)
         if outcome.error:
-            count.fail(f"{one.name}: {outcome.error}; console in {os.path.relpath(outcome.directory)}/console.log")
+            last = guest.tail(os.path.join(outcome.directory, "qemu.stderr"), 1)
+            count.fail(f"{one.name}: {outcome.error}; {' '.join(last)} "
+                       f"(console in {os.path.relpath(outcome.directory)}/console.log)")
         for kind, lines in outcome.kernel_messages:
             count.fail(f"{one.name}: kernel message: {kind}: {lines[0]}")
         return count

@@ -51,7 +51,14 @@ def count_tap(text, status, what):
     count = Count()
     planned = None
     seen = set()
+    explained = True
     for line in text.splitlines():
+        if line.startswith("#") and not explained:
+            # The first comment after a failed test is why.
+            count.failures[-1] += f": {line.lstrip('# ')}"
+            explained = True
+            continue
+        explained = True
         plan = _PLAN.match(line)
         test = _TEST.match(line)
         if plan:
@@ -62,6 +69,7 @@ def count_tap(text, status, what):
                 count.skip(what, plan.group(2))
         elif test:
             _count_test(count, test, seen, what)
+            explained = not test.group(1)
         elif line.startswith("Bail out!"):
             count.fail(f"{what}: {line}")
     if planned is None:
