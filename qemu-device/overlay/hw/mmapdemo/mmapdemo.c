@@ -127,6 +127,11 @@ static void mmapdemo_exit(PCIDevice *pdev)
     address_space_cache_destroy(&s->mem_cache);
     address_space_destroy(&s->mem_as);
     msix_uninit_exclusive_bar(pdev);
+    /*
+     * A flat view may hold the block a while longer; its name has to be free
+     * for the next device in this slot.
+     */
+    vmstate_unregister_ram(&s->mem, DEVICE(s));
 }
 
 static void mmapdemo_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
