@@ -23,7 +23,6 @@ BAD = {
     "suspicious RCU": ["[    3.1] suspicious RCU usage in x"],
     "hard lockup": ["[    3.1] Watchdog detected hard LOCKUP on cpu 0"],
     "slab corruption": ["[    3.1] Redzone overwritten", "[    3.1] Object padding overwritten"],
-    "page table check": ["[    3.1] page_table_check_set: BUG_ON hit"],
     "stack overflow": ["[    3.1] stack guard page was hit at 0 (stack is 1..2)"],
     "segfault of ours": ["[    3.1] mmapdemo[71]: segfault at 0 ip 0 sp 0 error 4 in mmapdemo[0+1]"],
     "KCSAN": ["[    3.1] KCSAN: data-race in a / b"],

@@ -35,7 +35,6 @@ _BAD = [
     ("unreferenced object", r"\bunreferenced object 0x|\bnew suspected memory leaks\b"),
     ("list corruption", r"\blist_(?:add|del) corruption\b|\blist corruption\b"),
     ("slab corruption", r"\b(?:Redzone|Poison|Freepointer|Object padding) (?:overwritten|corrupt)\b"),
-    ("page table check", r"\bpage_table_check\b.*(?:BUG|fail)"),
     ("stack overflow", r"\bstack guard page was hit\b|\bkernel stack overflow\b"),
     ("segfault of ours", r"\bmmapdemo[\w-]*\[\d+\]: segfault at\b"),
 ]
