@@ -8,10 +8,13 @@
 
 #include "tool.h"
 
-/* Options of `mmapdemo` itself that were given before the word bench are passed on. */
+/*
+ * Options of `mmapdemo` itself that were given before the word bench are passed on; --json is one
+ * with a file name there.
+ */
 int cmd_bench(struct tool *tool, int argc, char **argv)
 {
-	char **args = calloc((size_t)argc + 3, sizeof(*args));
+	char **args = calloc((size_t)argc + 4, sizeof(*args));
 	int status, n = 0, i;
 
 	if (!args)
@@ -21,6 +24,8 @@ int cmd_bench(struct tool *tool, int argc, char **argv)
 		args[n++] = (char *)"--device";
 		args[n++] = (char *)tool->path;
 	}
+	if (tool->json)
+		args[n++] = (char *)"--json=-";
 	for (i = 1; i < argc; i++)
 		args[n++] = argv[i];
 	/* The bench prints, and ends on signals, by its own rules. */

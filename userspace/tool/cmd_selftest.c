@@ -37,6 +37,7 @@ static const struct check checks[] = {
 	{ "completion interrupts", check_interrupt, 0 },
 	{ "mappings that must be refused", check_mapping_refusals, 0 },
 	{ "register accesses that must be refused", check_register_refusals, 0 },
+	{ "private registers are refused", check_private_registers, 0 },
 	{ "transfers that must be refused", check_dma_refusals, 0 },
 };
 
@@ -75,6 +76,14 @@ int check_call(struct selftest *st, enum mmd_call call, int err, const char *obj
 {
 	mmd_explain_str(call, err, object, st->detail, sizeof(st->detail));
 	return CHECK_FAILED;
+}
+
+int check_errno(struct selftest *st, const char *what, int ret, int wanted)
+{
+	if (ret == wanted)
+		return CHECK_OK;
+	return check_fail(st, "%s: %s, should be %s", what, ret ? strerrorname_np(-ret) : "allowed",
+			  strerrorname_np(-wanted));
 }
 
 static int prepare(struct selftest *st)

@@ -30,6 +30,9 @@ __attribute__((format(printf, 2, 3)))
 int check_fail(struct selftest *st, const char *format, ...);
 int check_call(struct selftest *st, enum mmd_call call, int err, const char *object);
 
+/* CHECK_OK if a call gave the -errno (or 0) it had to. */
+int check_errno(struct selftest *st, const char *what, int ret, int wanted);
+
 int check_identity(struct selftest *st, uint32_t arg);
 int check_registers(struct selftest *st, uint32_t arg);
 int check_scratch(struct selftest *st, uint32_t arg);
@@ -41,6 +44,7 @@ int check_buffer(struct selftest *st, uint32_t technique);
 int check_read_only(struct selftest *st, uint32_t technique);
 int check_mapping_refusals(struct selftest *st, uint32_t arg);
 int check_register_refusals(struct selftest *st, uint32_t arg);
+int check_private_registers(struct selftest *st, uint32_t arg);
 
 int check_dma(struct selftest *st, uint32_t technique);
 int check_cpu_copy(struct selftest *st, uint32_t via);

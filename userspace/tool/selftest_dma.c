@@ -68,14 +68,6 @@ int check_cpu_copy(struct selftest *st, uint32_t via)
 	return round_trip(st, &copy);
 }
 
-static int expect(struct selftest *st, const char *what, int ret, int wanted)
-{
-	if (ret == wanted)
-		return CHECK_OK;
-	return check_fail(st, "%s: %s, should be %s", what, ret ? strerrorname_np(-ret) : "allowed",
-			  strerrorname_np(-wanted));
-}
-
 static int submit(struct selftest *st, const struct mmd_dma *good, void (*spoil)(struct mmd_dma *))
 {
 	struct mmd_dma dma = *good;
@@ -156,10 +148,10 @@ int check_dma_refusals(struct selftest *st, uint32_t arg)
 	good.dev_handle = bar.handle;
 	good.len = st->info.page_size;
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		if (expect(st, cases[i].what, submit(st, &good, cases[i].spoil), cases[i].wanted))
+		if (check_errno(st, cases[i].what, submit(st, &good, cases[i].spoil), cases[i].wanted))
 			return CHECK_FAILED;
-	if (expect(st, "waiting for a transfer that is not there",
-		   mmd_dma_wait(dev, UINT64_MAX, mmd_deadline_ns(0), NULL), -ENOENT))
+	if (check_errno(st, "waiting for a transfer that is not there",
+			mmd_dma_wait(dev, UINT64_MAX, mmd_deadline_ns(0), NULL), -ENOENT))
 		return CHECK_FAILED;
 	ret = mmd_buf_free(dev, mem.handle);
 	if (!ret)

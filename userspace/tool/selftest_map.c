@@ -151,15 +151,6 @@ int check_buffer(struct selftest *st, uint32_t technique)
 	return ret;
 }
 
-/* Expects a call to be refused; what it would have made is left for the process to drop. */
-static int expect(struct selftest *st, const char *what, int ret, int wanted)
-{
-	if (ret == wanted)
-		return CHECK_OK;
-	return check_fail(st, "%s: %s, should be %s", what, ret ? strerrorname_np(-ret) : "allowed",
-			  strerrorname_np(-wanted));
-}
-
 int check_read_only(struct selftest *st, uint32_t technique)
 {
 	struct mmd_device *dev = st->tool->dev;
@@ -171,9 +162,10 @@ int check_read_only(struct selftest *st, uint32_t technique)
 			    MMAPDEMO_BUF_MAP_READ_ONLY, &buf);
 	if (ret)
 		return check_call(st, MMD_CALL_BUF_ALLOC, ret, mmd_technique_name(technique));
-	if (expect(st, "writable mapping of a read-only buffer",
-		   mmd_map_buf(dev, &buf, PROT_READ | PROT_WRITE, &map), -EACCES) ||
-	    expect(st, "pwrite to a read-only buffer", mmd_pwrite(dev, buf.offset, "x", 1), -EACCES))
+	if (check_errno(st, "writable mapping of a read-only buffer",
+			mmd_map_buf(dev, &buf, PROT_READ | PROT_WRITE, &map), -EACCES) ||
+	    check_errno(st, "pwrite to a read-only buffer", mmd_pwrite(dev, buf.offset, "x", 1),
+			-EACCES))
 		return CHECK_FAILED;
 	ret = mmd_map_buf(dev, &buf, PROT_READ, &map);
 	if (ret)
@@ -205,27 +197,28 @@ int check_mapping_refusals(struct selftest *st, uint32_t arg)
 	ret = mmd_buf_alloc(dev, MMAPDEMO_TECH_PAGES, 2 * page, MMAPDEMO_CACHE_DEFAULT, 0, &buf);
 	if (ret)
 		return check_call(st, MMD_CALL_BUF_ALLOC, ret, "two pages");
-	if (expect(st, "a page more than there is", mmd_map(dev, buf.offset, 3 * page, PROT_READ, &map),
-		   -EINVAL) ||
-	    expect(st, "past the end", mmd_map(dev, buf.offset + 2 * page, page, PROT_READ, &map),
-		   -EINVAL) ||
-	    expect(st, "executable", mmd_map(dev, buf.offset, page, PROT_READ | PROT_EXEC, &map),
-		   -EPERM) ||
-	    expect(st, "private and writable", map_private(dev, &buf), -EINVAL) ||
-	    expect(st, "a buffer of 0 bytes",
-		   mmd_buf_alloc(dev, MMAPDEMO_TECH_PAGES, 0, 0, 0, &none), -EINVAL) ||
-	    expect(st, "an unknown technique",
-		   mmd_buf_alloc(dev, UINT32_MAX, page, 0, 0, &none), -EINVAL) ||
-	    expect(st, "unknown flags",
-		   mmd_buf_alloc(dev, MMAPDEMO_TECH_PAGES, page, 0, 0x80000000, &none), -EINVAL) ||
-	    expect(st, "freeing handle 0", mmd_buf_free(dev, 0), -ENOENT) ||
-	    expect(st, "the whole device memory without exclusive open",
-		   mmd_region_info(dev, MMAPDEMO_REGION_MEM, &none), -EPERM))
+	if (check_errno(st, "a page more than there is",
+			mmd_map(dev, buf.offset, 3 * page, PROT_READ, &map), -EINVAL) ||
+	    check_errno(st, "past the end",
+			mmd_map(dev, buf.offset + 2 * page, page, PROT_READ, &map), -EINVAL) ||
+	    check_errno(st, "executable",
+			mmd_map(dev, buf.offset, page, PROT_READ | PROT_EXEC, &map), -EPERM) ||
+	    check_errno(st, "private and writable", map_private(dev, &buf), -EINVAL) ||
+	    check_errno(st, "a buffer of 0 bytes",
+			mmd_buf_alloc(dev, MMAPDEMO_TECH_PAGES, 0, 0, 0, &none), -EINVAL) ||
+	    check_errno(st, "an unknown technique",
+			mmd_buf_alloc(dev, UINT32_MAX, page, 0, 0, &none), -EINVAL) ||
+	    check_errno(st, "unknown flags",
+			mmd_buf_alloc(dev, MMAPDEMO_TECH_PAGES, page, 0, 0x80000000, &none),
+			-EINVAL) ||
+	    check_errno(st, "freeing handle 0", mmd_buf_free(dev, 0), -ENOENT) ||
+	    check_errno(st, "the whole device memory without exclusive open",
+			mmd_region_info(dev, MMAPDEMO_REGION_MEM, &none), -EPERM))
 		return CHECK_FAILED;
 	ret = mmd_buf_free(dev, buf.handle);
 	if (ret)
 		return check_call(st, MMD_CALL_BUF_FREE, ret, "two pages");
-	return expect(st, "freeing twice", mmd_buf_free(dev, buf.handle), -ENOENT);
+	return check_errno(st, "freeing twice", mmd_buf_free(dev, buf.handle), -ENOENT);
 }
 
 int check_register_refusals(struct selftest *st, uint32_t arg)
@@ -234,15 +227,35 @@ int check_register_refusals(struct selftest *st, uint32_t arg)
 	uint64_t value;
 
 	(void)arg;
-	if (expect(st, "writing ID", mmd_reg_write(dev, MMAPDEMO_REG_ID, 4, 0), -EACCES) ||
-	    expect(st, "2 bytes of ID", mmd_reg_read(dev, MMAPDEMO_REG_ID, 2, &value), -EINVAL) ||
-	    expect(st, "unaligned", mmd_reg_read(dev, MMAPDEMO_REG_ID + 1, 4, &value), -EINVAL) ||
-	    expect(st, "no register there", mmd_reg_read(dev, 0xfff8, 4, &value), -EINVAL) ||
-	    expect(st, "past the end of BAR0",
-		   mmd_reg_read(dev, MMAPDEMO_BAR_REGS_SIZE, 4, &value), -EINVAL))
+	if (check_errno(st, "writing ID", mmd_reg_write(dev, MMAPDEMO_REG_ID, 4, 0), -EACCES) ||
+	    check_errno(st, "2 bytes of ID", mmd_reg_read(dev, MMAPDEMO_REG_ID, 2, &value),
+			-EINVAL) ||
+	    check_errno(st, "unaligned", mmd_reg_read(dev, MMAPDEMO_REG_ID + 1, 4, &value),
+			-EINVAL) ||
+	    check_errno(st, "no register there", mmd_reg_read(dev, 0xfff8, 4, &value), -EINVAL) ||
+	    check_errno(st, "past the end of BAR0",
+			mmd_reg_read(dev, MMAPDEMO_BAR_REGS_SIZE, 4, &value), -EINVAL))
 		return CHECK_FAILED;
-	if (st->info.state & MMAPDEMO_STATE_RAW_BAR)
-		return CHECK_OK;
-	return expect(st, "a private register without allow_raw_bar",
-		      mmd_reg_read(dev, MMAPDEMO_REG_DMA_ADDR, 8, &value), -EPERM);
+	return CHECK_OK;
+}
+
+int check_private_registers(struct selftest *st, uint32_t arg)
+{
+	struct mmd_device *dev = st->tool->dev;
+	struct mmd_buf ctrl;
+	uint64_t value;
+
+	(void)arg;
+	if (st->info.state & MMAPDEMO_STATE_RAW_BAR) {
+		check_fail(st, "the driver was loaded with allow_raw_bar");
+		return CHECK_SKIPPED;
+	}
+	if (check_errno(st, "reading DMA_ADDR", mmd_reg_read(dev, MMAPDEMO_REG_DMA_ADDR, 8, &value),
+			-EPERM) ||
+	    check_errno(st, "writing DMA_CMD", mmd_reg_write(dev, MMAPDEMO_REG_DMA_CMD, 4, 0),
+			-EPERM) ||
+	    check_errno(st, "the control block",
+			mmd_region_info(dev, MMAPDEMO_REGION_CTRL, &ctrl), -EPERM))
+		return CHECK_FAILED;
+	return CHECK_OK;
 }

@@ -60,13 +60,15 @@ int check_registers(struct selftest *st, uint32_t arg)
 			continue;
 		if (read_reg(st, regs[i].offset, &value))
 			return CHECK_FAILED;
-		if (regs[i].width == 4 ? value == UINT32_MAX : value == UINT64_MAX &&
-		    regs[i].offset != MMAPDEMO_REG_DMA_MASK)
+		/* What can be written may hold anything, and the mask can be all ones by right. */
+		read++;
+		if (regs[i].access != MMD_REG_RO || regs[i].offset == MMAPDEMO_REG_DMA_MASK)
+			continue;
+		if (value == (regs[i].width == 4 ? UINT32_MAX : UINT64_MAX))
 			return check_fail(st, "%s reads all ones, as an absent device does",
 					  regs[i].name);
-		read++;
 	}
-	snprintf(st->detail, sizeof(st->detail), "%zu read, none of them all ones", read);
+	snprintf(st->detail, sizeof(st->detail), "%zu read", read);
 	return CHECK_OK;
 }
 
