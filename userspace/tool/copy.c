@@ -180,7 +180,7 @@ static int dma(struct copy *copy, uint32_t direction, size_t off, size_t len)
 
 	ret = mmd_dma_copy(tool->dev, &dma, copy->mode, copy->timeout_ns, &result);
 	if (ret) {
-		snprintf(object, sizeof(object), "%s: %s, %zu bytes at 0x%zx%s%s", tool->path,
+		snprintf(object, sizeof(object), "%s, %zu bytes at 0x%zx%s%s",
 			 copy_name(copy, name, sizeof(name)), len, off,
 			 result.error ? ", device error " : "",
 			 result.error ? mmd_hw_error_name(result.error) : "");

@@ -76,15 +76,14 @@ int tool_explain(struct tool *tool, enum mmd_call call, int err, const char *obj
 {
 	struct mmd_explanation e;
 
-	if (!object)
-		object = tool->path;
 	mmd_explain(call, err, &e);
 	fflush(stdout);
-	fprintf(stderr, PROGRAM ": %s: %s: %s.%s%s\n", object, e.action, e.cause,
-		*e.remedy ? " " : "", e.remedy);
-	result_error(tool, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s?}", "object", object,
-				     "action", e.action, "cause", e.cause, "remedy", e.remedy,
-				     "errno", -err, "errno_name", strerrorname_np(-err)));
+	fprintf(stderr, PROGRAM ": %s: %s%s%s: %s.%s%s\n", tool->path, object ? object : "",
+		object ? ": " : "", e.action, e.cause, *e.remedy ? " " : "", e.remedy);
+	result_error(tool, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s?}", "device", tool->path,
+				     "object", object ? object : tool->path, "action", e.action,
+				     "cause", e.cause, "remedy", e.remedy, "errno", -err,
+				     "errno_name", strerrorname_np(-err)));
 	return status_of(call, err);
 }
 

@@ -61,9 +61,9 @@ extern const struct argp_child tool_argp_children[];
 int tool_open(struct tool *tool, unsigned int flags);
 
 /*
- * "mmapdemo: OBJECT: action: cause. remedy" on standard error and as member "error" of the result.
- * Returns the status for @err: STATUS_NO_DEVICE where the device is absent, not ours, not
- * accessible or gone, else STATUS_FAILED. @object NULL: the device's path.
+ * "mmapdemo: DEVICE: OBJECT: action: cause. remedy" on standard error and as member "error" of the
+ * result. Returns the status for @err: STATUS_NO_DEVICE where the device is absent, not ours, not
+ * accessible or gone, else STATUS_FAILED. @object NULL: the device itself.
  */
 int tool_explain(struct tool *tool, enum mmd_call call, int err, const char *object);
 
