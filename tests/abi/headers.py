@@ -66,6 +66,17 @@ int f(void)
 }
 """)
 
+# A 32-bit program: no C library of that size is needed to read the headers.
+multiarch = subprocess.run([*cc, "-print-multiarch"], text=True, stdout=subprocess.PIPE).stdout.strip()
+small = cc + ["-x", "c", "-std=gnu11", "-m32", "-ffreestanding",
+              "-isystem", f"/usr/include/{multiarch}"]
+for header in HEADERS:
+    compile_text(f"alone_{header}_m32", small, f"#include <{header}>\n")
+# There a single 8-byte access does not exist, so neither does the accessor.
+use = "#include <mmapdemo/mmio.h>\nuint64_t f(void *p);\nuint64_t f(void *p) { return mmd_mmio_read64(p); }\n"
+compile_text("read64_exists_m64", LANGUAGES["gnu11"], use)
+compile_text("read64_is_absent_m32", small, use, good=False)
+
 # The check can fail: the same flags find a header that is not self-sufficient.
 compile_text("negative_control", LANGUAGES["c11"],
              "static inline int f(uint32_t x) { return x; }\n", good=False)

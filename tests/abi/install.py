@@ -5,7 +5,6 @@ Usage: install.py SOURCE_ROOT BUILD_DIR CC MESON...
 """
 import filecmp
 import os
-import subprocess
 import sys
 import tempfile
 
