@@ -7,6 +7,8 @@
 
 #include "dev.h"
 
+#define BUSY_EACH_NS	5000000		/* a transfer takes at least that long */
+
 struct busy {
 	u32 mem, dev;		/* handles, still there */
 	u32 num;		/* transfers, as many as a file may have */
@@ -15,10 +17,16 @@ struct busy {
 };
 
 /*
- * Fill the file's queue with the longest transfers there are. On return the last of them has not
- * ended, and will not for some milliseconds. Binds the calling process to the other processor.
- * The file must have no transfer and no buffer of device memory.
+ * Fill the file's queue. On return the last transfer has not ended, and will not for num times
+ * BUSY_EACH_NS, unless busy_end() says so. SKIPs the test where the device cannot be slowed down.
  */
 struct busy busy_start(int fd, u32 direction);
+/* SKIPs likewise, in a test whose child will be the one to call busy_start(). */
+void busy_require(void);
+/* From now on transfers are quick again. The runner does the same after the test. */
+void busy_end(void);
+/* Does the device have to be told that? To be asked by the runner. */
+bool busy_left(void);
+void busy_init(void);
 
 #endif /* GUEST_BUSY_H */

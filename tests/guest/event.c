@@ -225,6 +225,7 @@ static void dma_wait_killed_ends_at_once(const void *arg)
 	pid_t pid;
 
 	(void)arg;
+	busy_require();
 	gate_init(&ready);
 	pid = child_fork();
 	if (!pid) {

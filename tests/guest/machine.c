@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dev.h"
+#include "busy.h"
 #include "machine.h"
 
 #define DRIVER_DIR	"/sys/bus/pci/drivers/mmapdemo"
@@ -104,9 +104,10 @@ bool qmp(const char *command, char *reply, size_t size)
 
 	CHECK(o);
 	run(o, BACK_MS, VMCTL, command, NULL);
-	if (o->status)
-		FAIL("vmctl '%s' ended with %d: %s%s", command, o->status, o->out, o->err);
 	ok = !strstr(o->out, "\"error\"");
+	/* 1 and an error is QEMU's answer, anything else is no answer. */
+	if (ok ? o->status != 0 : o->status != 1)
+		FAIL("vmctl '%s' ended with %d: %s%s", command, o->status, o->out, o->err);
 	if (reply)
 		snprintf(reply, size, "%s", o->out);
 	free(o);
@@ -192,21 +193,37 @@ void raw_bar_require(bool on)
 	CHECK(raw_bar_allowed() == on);
 }
 
+/* In a child, since what is called may fail "the test". True: this is the child. */
+static bool in_a_child(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		return true;
+	for (int i = 0; pid > 0 && i < 2 * BACK_MS; i++) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return false;
+		sleep_ms(1);
+	}
+	kill(pid, SIGKILL);
+	return false;
+}
+
+void machine_speed_up(void)
+{
+	if (!in_a_child())
+		return;
+	busy_end();
+	_exit(0);
+}
+
 /* Each step is harmless where it is not needed. */
 void machine_mend(u32 mem_cache)
 {
-	pid_t pid = fork();
 	char path[128];
 
-	if (pid) {
-		for (int i = 0; pid > 0 && i < 2 * BACK_MS; i++) {
-			if (waitpid(pid, NULL, WNOHANG) == pid)
-				return;
-			sleep_ms(1);
-		}
-		kill(pid, SIGKILL);
+	if (!in_a_child())
 		return;
-	}
 	if (access("/sys/module/mmapdemo", F_OK))
 		module_reload("");
 	if (!dev_bus_id())

@@ -32,6 +32,9 @@ void module_reload(const char *parameters);
 /* Have allow_raw_bar on or off. No file may be open. */
 void raw_bar_require(bool on);
 
+/* Undo busy_start(), from the runner. */
+void machine_speed_up(void);
+
 /* Bring back whatever a failed test left away. Reports nothing, fails nothing. */
 void machine_mend(u32 mem_cache);
 

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dev.h"
+#include "busy.h"
 #include "machine.h"
 #include "oracle.h"
 
@@ -238,10 +238,10 @@ static bool nothing_leaked(void)
 		diag("the device does not answer any more");
 		return false;
 	}
-	diag("left behind: free device memory %lld bytes too little, %ld vmalloc areas, %ld module references, %ld objects; cache type %u, was %u",
-	     (long long)(baseline.mem_free - c.mem_free), c.vmalloc_areas - baseline.vmalloc_areas,
-	     c.refs - baseline.refs, c.objects - baseline.objects, c.mem_cache,
-	     baseline.mem_cache);
+	diag("left behind: free device memory %lld bytes too little, %ld vmalloc areas",
+	     (long long)(baseline.mem_free - c.mem_free), c.vmalloc_areas - baseline.vmalloc_areas);
+	diag("  %ld module references, %ld objects; cache type %u, was %u", c.refs - baseline.refs,
+	     c.objects - baseline.objects, c.mem_cache, baseline.mem_cache);
 	return false;
 }
 
@@ -296,6 +296,7 @@ static bool healthy(void)
 
 bool oracle_init(bool bare)
 {
+	busy_init();
 	/* Already mounted is fine. */
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	klog = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -325,6 +326,8 @@ bool oracle_end(bool bare)
 {
 	bool ok = true;
 
+	if (busy_left())
+		machine_speed_up();
 	if (!bare) {
 		/* First, since it waits for what is still on its way to be freed. */
 		if (!nothing_leaked())

@@ -48,27 +48,25 @@ static bool is_uc_bar(const struct subject *s)
 struct object object_get_in(const struct subject *s, int fd, unsigned int pages)
 {
 	struct object o = { .s = s, .fd = fd };
+	struct mmapdemo_region_info r;
+	struct mmapdemo_buf_alloc a;
 
 	if (s->region != REGION_NONE) {
-		struct mmapdemo_region_info r = region_get(fd, s->region);
-
+		r = region_get(fd, s->region);
 		o.handle = r.out_handle;
 		o.offset = r.out_offset;
 		o.len = r.out_len;
 		CHECK_EQ(r.out_technique, s->technique);
 		CHECK_EQ(r.out_cache, s->cache);
 		return o;
-	} else {
-		struct mmapdemo_buf_alloc a;
-
-		CHECK_OK(buf_try_alloc(fd, s->technique, s->cache, 0, pages * PAGE, &a));
-		o.handle = a.out_handle;
-		o.offset = a.out_offset;
-		o.len = a.out_len;
-		CHECK_EQ(a.out_cache, s->cache);
-		CHECK_EQ(a.out_len, pages * PAGE);
-		return o;
 	}
+	CHECK_OK(buf_try_alloc(fd, s->technique, s->cache, 0, pages * PAGE, &a));
+	o.handle = a.out_handle;
+	o.offset = a.out_offset;
+	o.len = a.out_len;
+	CHECK_EQ(a.out_cache, s->cache);
+	CHECK_EQ(a.out_len, pages * PAGE);
+	return o;
 }
 
 /* BAR2's type outlives the file: put it back when the test's process ends. */
