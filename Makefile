@@ -18,7 +18,7 @@ help:
 	@echo 'make test-deep  the checks that need more downloads or time'
 	@echo 'make shell      a prompt in the guest, with everything loaded'
 	@echo 'make run        boot and run CMD="..." in the guest (default: mmapdemo bench ARGS)'
-	@echo 'make debug      the same as shell, waiting for gdb; says how to start it'
+	@echo 'make debug      the same as shell, open to gdb; says how to start it'
 	@echo 'make doctor     what is missing here, with the command that installs it'
 	@echo 'make clean      remove build/;  make distclean: the cache as well'
 	@echo

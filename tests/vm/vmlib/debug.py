@@ -4,6 +4,11 @@
 import os
 import sys
 
+from . import paths
+
+# Of the driver's sections, those that hold code and variables.
+SECTIONS = (".data", ".bss", ".rodata", ".data..once", ".ref.data", ".exit.text", ".init.text")
+
 
 def say_how(directory, endpoint, built, sections):
     """Write a gdb script that connects and loads symbols, and say how to use it.
@@ -23,9 +28,11 @@ def say_how(directory, endpoint, built, sections):
         print(f"debug: no symbols of the guest kernel; 'apt-get install linux-image-{release}-dbg' brings them "
               "(about 1 GB)", file=sys.stderr)
     if built.module and ".text" in sections:
-        others = " ".join(f"-s {name} {address}" for name, address in sorted(sections.items())
-                          if name != ".text" and not name.startswith((".note", ".gnu", ".orc", "__")))
-        lines.append(f"add-symbol-file {os.path.join(built.module, 'mmapdemo.ko')} {sections['.text']} {others}")
+        driver = os.path.join(built.module, "mmapdemo.ko")
+        others = " ".join(f"-s {name} {sections[name]}" for name in SECTIONS if name in sections)
+        lines.append(f"add-symbol-file {driver} {sections['.text']} {others}")
+        # It was built from a copy of the sources.
+        lines.append(f"set substitute-path {built.module}.new/src {os.path.join(paths.TOP, 'kernel')}")
     path = os.path.join(directory, "gdb-script")
     with open(path, "w", encoding="utf-8") as stream:
         stream.write("\n".join(lines) + "\n")

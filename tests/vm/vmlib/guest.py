@@ -164,7 +164,10 @@ class Guest:
         finally:
             for task in (*tasks, results, began, ended):
                 task.cancel()
-            await asyncio.gather(*tasks, results, began, ended, return_exceptions=True)
+            await asyncio.gather(results, began, ended, return_exceptions=True)
+            for broken in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(broken, Exception) and not isinstance(broken, OSError):
+                    self.outcome.error = f"the runner itself broke: {broken!r}"
             for _, writer in streams.values():
                 writer.close()
 

@@ -15,7 +15,7 @@ GUEST_FILE = "etc/mmapdemo-env.json"
 def collect(qemu, accelerator, words):
     """The JSON text.  words: QEMU's command line."""
     return json.dumps({
-        "qemu_version": _first_line([words[0], "--version"]),
+        "qemu_version": (_first_line([words[0], "--version"]) or "").rpartition("version ")[2] or None,
         "qemu_source": _read(os.path.join(qemu, "source")),
         "accelerator": accelerator,
         "qemu_cmdline": " ".join(words),
