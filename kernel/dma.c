@@ -291,7 +291,8 @@ static void engine_next(struct mmapdemo_engine *engine)
 	 * A transfer sees the memory that those before it have left: not before that is copied
 	 * back.
 	 */
-	while (!engine->cur && !engine->stopped && list_empty(&engine->retired)) {
+	while (!engine->cur && !engine->stopped && !engine->resetting &&
+	       list_empty(&engine->retired)) {
 		x = list_first_entry_or_null(&engine->fifo, struct mmapdemo_xfer, node);
 		if (!x || (x->bounced && !x->prepared))
 			return;
@@ -540,6 +541,55 @@ int mmapdemo_engine_init(struct mmapdemo_dev *mdev)
 	return engine->sg ? 0 : -ENOMEM;
 }
 
+/* The running transfer and those behind it: it ends with an error, whatever it has moved. */
+static void engine_cancel_all(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_xfer *x, *next;
+
+	lockdep_assert_held(&engine->lock);
+
+	if (engine->cur && !cur_reap(engine))
+		cur_abort(engine);
+	list_for_each_entry_safe(x, next, &engine->fifo, node)
+		mmapdemo_engine_cancel(engine_dev(engine), x);
+}
+
+/**
+ * mmapdemo_engine_reset_prepare() - the device is about to be reset
+ * @mdev: the device
+ *
+ * What has been submitted ends with an error. What is submitted from now on waits for
+ * mmapdemo_engine_reset_done().
+ */
+void mmapdemo_engine_reset_prepare(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	spin_lock_irq(&engine->lock);
+	engine->resetting = true;
+	engine_cancel_all(engine);
+	spin_unlock_irq(&engine->lock);
+	mmapdemo_engine_drain(mdev);
+}
+
+void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+	bool drain;
+
+	spin_lock_irq(&engine->lock);
+	engine->resetting = false;
+	/* If it did not survive: engine_revive() keeps an eye on it. */
+	if (mmapdemo_hw_answers(mdev))
+		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
+	else
+		engine->master_off = true;
+	drain = mmapdemo_engine_reap(mdev);
+	spin_unlock_irq(&engine->lock);
+	if (drain)
+		mmapdemo_engine_drain(mdev);
+}
+
 /**
  * mmapdemo_engine_stop() - end all DMA, for ever
  * @mdev: the device
@@ -550,18 +600,14 @@ int mmapdemo_engine_init(struct mmapdemo_dev *mdev)
 void mmapdemo_engine_stop(struct mmapdemo_dev *mdev)
 {
 	struct mmapdemo_engine *engine = &mdev->engine;
-	struct mmapdemo_xfer *x, *next;
 
 	spin_lock_irq(&engine->lock);
 	if (engine->stopped) {
 		spin_unlock_irq(&engine->lock);
 		return;
 	}
-	if (engine->cur && !cur_reap(engine))
-		cur_abort(engine);
+	engine_cancel_all(engine);
 	engine->stopped = true;
-	list_for_each_entry_safe(x, next, &engine->fifo, node)
-		mmapdemo_engine_cancel(mdev, x);
 	mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, 0);
 	mmapdemo_hw_reset(mdev);
 	spin_unlock_irq(&engine->lock);

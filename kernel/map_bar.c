@@ -80,7 +80,7 @@ static int bar_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off
 	int ret;
 
 	down_read(&mem->lock);
-	ret = mem->view ? bar_remap(buf, vma, off) : -EIO;
+	ret = mmapdemo_mem_usable(mem) ? bar_remap(buf, vma, off) : -EIO;
 	up_read(&mem->lock);
 	return ret;
 }
@@ -91,7 +91,7 @@ static int bar_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)
 	int ret = 0;
 
 	down_read(&mem->lock);
-	if (mem->view)
+	if (mmapdemo_mem_usable(mem))
 		memcpy_fromio(to, mem->view + (buf->phys - mem->phys) + off, len);
 	else
 		ret = -EIO;
@@ -105,7 +105,7 @@ static int bar_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t
 	int ret = 0;
 
 	down_read(&mem->lock);
-	if (mem->view)
+	if (mmapdemo_mem_usable(mem))
 		memcpy_toio(mem->view + (buf->phys - mem->phys) + off, from, len);
 	else
 		ret = -EIO;
@@ -147,6 +147,18 @@ static int regs_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_
 	return 0;
 }
 
+/* Of mem->lock only the part that keeps mappings from being made during a reset. */
+static int regs_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
+{
+	struct mmapdemo_mem *mem = &buf->mdev->mem;
+	int ret;
+
+	down_read(&mem->lock);
+	ret = mem->resetting ? -EIO : bar_remap(buf, vma, off);
+	up_read(&mem->lock);
+	return ret;
+}
+
 static void regs_free(struct mmapdemo_buf *buf)
 {
 }
@@ -155,7 +167,7 @@ const struct mmapdemo_technique mmapdemo_tech_regs = {
 	.id = MMAPDEMO_TECH_BAR,
 	.name = "regs",
 	.free = regs_free,
-	.map = bar_remap,
+	.map = regs_map,
 	.read = regs_read,
 	.write = regs_write,
 };

@@ -55,6 +55,29 @@ int mmapdemo_mem_init(struct mmapdemo_dev *mdev)
 	return ret;
 }
 
+/* Inside mem->lock: may BAR2 be accessed through its view? If not, -EIO is the answer. */
+bool mmapdemo_mem_usable(struct mmapdemo_mem *mem)
+{
+	lockdep_assert_held(&mem->lock);
+
+	return mem->view && !mem->resetting;
+}
+
+/* When it returns no mapping of a BAR is being made, and none will be before _done(). */
+void mmapdemo_mem_reset_prepare(struct mmapdemo_dev *mdev)
+{
+	down_write(&mdev->mem.lock);
+	mdev->mem.resetting = true;
+	up_write(&mdev->mem.lock);
+}
+
+void mmapdemo_mem_reset_done(struct mmapdemo_dev *mdev)
+{
+	down_write(&mdev->mem.lock);
+	mdev->mem.resetting = false;
+	up_write(&mdev->mem.lock);
+}
+
 /* Everything allocated has been released: gen_pool_destroy() insists. */
 void mmapdemo_mem_exit(struct mmapdemo_dev *mdev)
 {
@@ -95,7 +118,7 @@ int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len)
 		if (mem_zero_must_end(mdev))
 			return -ENODEV;
 		down_read(&mem->lock);
-		if (!mem->view) {
+		if (!mmapdemo_mem_usable(mem)) {
 			up_read(&mem->lock);
 			return -EIO;
 		}

@@ -192,32 +192,29 @@ exit:
 /* --- revocation ----------------------------------------------------------------------------- */
 
 /* The next process whose mappings have not been waited for, with a reference; NULL at the end. */
-static struct mm_struct *next_mm(struct mmapdemo_dev *mdev)
+static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, u32 pass)
 {
 	struct mm_struct *mm = NULL;
 	struct mmapdemo_map *map;
 
 	spin_lock(&mdev->map_lock);
 	list_for_each_entry(map, &mdev->maps, node) {
-		if (map->visited || (mm && map->mm != mm))
+		if (map->pass == pass || (mm && map->mm != mm))
 			continue;
 		if (!mm) {
 			mm = map->mm;
 			mmgrab(mm);
 		}
-		map->visited = true;
+		map->pass = pass;
 	}
 	spin_unlock(&mdev->map_lock);
 	return mm;
 }
 
-/**
- * mmapdemo_maps_revoke() - take every page-table entry of every mapping away, for ever
- * @mdev: the device; its gate is closed and empty
- *
+/*
  * unmap_mapping_range() finds a VMA only after the core has linked it, which it does after .mmap
- * has returned; and .mmap has filled the entries by then. The core holds mmap_lock for writing
- * from before the one to after the other. So:
+ * has returned; and .mmap has filled the entries by then. The core holds mmap_lock for writing from
+ * before the one to after the other. Shown for the gate; a reset closes mem->lock instead:
  *
  *   here                                   in mmap(2)
  *   gone = true                            mmap_lock taken
@@ -225,21 +222,54 @@ static struct mm_struct *next_mm(struct mmapdemo_dev *mdev)
  *   every listed mm: mmap_lock   pairs     VMA linked, mmap_lock released
  *   unmap_mapping_range()                  (next call: mmapdemo_dev_enter() fails)
  *
- * Who entered the gate in time is on the list; who is on the list has linked its VMA when its lock
- * was to be had. Nothing comes back: entries made in .mmap have no fault handler, vmalloc_fault()
- * makes its inside the gate, and fork copies from entries that are gone (a child's VMA is linked
- * behind its parent's before anything is copied into it).
+ * Who came in time is on the list; who is on the list has linked its VMA when its lock was to be
+ * had. Nothing comes back: entries made in .mmap have no fault handler, vmalloc_fault() makes its
+ * inside the gate, and fork copies from entries that are gone (a child's VMA is linked behind its
+ * parent's before anything is copied into it).
  */
-void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev)
+static void wait_for_linking(struct mmapdemo_dev *mdev)
 {
+	u32 pass = ++mdev->map_pass;
 	struct mm_struct *mm;
 
-	while ((mm = next_mm(mdev))) {
+	/* One at a time: remove, and reset, which the core calls with this lock too. */
+	device_lock_assert(&mdev->pdev->dev);
+
+	while ((mm = next_mm(mdev, pass))) {
 		mmap_read_lock(mm);
 		mmap_read_unlock(mm);
 		mmdrop(mm);
 	}
+}
+
+/**
+ * mmapdemo_maps_revoke() - take every page-table entry of every mapping away, for ever
+ * @mdev: the device; its gate is closed and empty
+ */
+void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev)
+{
+	wait_for_linking(mdev);
 	unmap_mapping_range(mdev->inode->i_mapping, 0, 0, 1);
+	trace_mmapdemo_revoke(mdev);
+}
+
+/**
+ * mmapdemo_maps_revoke_bar() - take the entries of mappings of BARs away, until mapped again
+ * @mdev: the device; no new ones are made, see mmapdemo_mem_reset_prepare()
+ */
+void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_buf *buf;
+
+	wait_for_linking(mdev);
+	/* Keeps buf_destroy() from taking one off; one that is added now has no mapping yet. */
+	down_write(&mdev->res_lock);
+	list_for_each_entry(buf, &mdev->bufs, node) {
+		if (buf->tech->id == MMAPDEMO_TECH_BAR && atomic_read(&buf->num_vmas))
+			unmap_mapping_range(mdev->inode->i_mapping, mmapdemo_id_to_offset(buf->id),
+					    buf->object.len, 1);
+	}
+	up_write(&mdev->res_lock);
 	trace_mmapdemo_revoke(mdev);
 }
 

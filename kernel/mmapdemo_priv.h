@@ -71,6 +71,7 @@ struct mmapdemo_mem {
 	u64 size;
 	u32 cache;			/* MMAPDEMO_CACHE_*, of view and every mapping */
 	void __iomem *view;		/* NULL if a change of type failed both ways */
+	bool resetting;			/* no access by the kernel, no new mapping, of any BAR */
 	struct gen_pool *pool;		/* of physical addresses */
 };
 
@@ -84,6 +85,7 @@ struct mmapdemo_engine {
 	struct list_head retired;	/* ended in the device, bounce buffers still to be copied */
 	u64 last_seq;
 	bool stopped;			/* for ever: nothing is started, no register is touched */
+	bool resetting;			/* nothing is started until it is over */
 	bool master_off;		/* the device did not obey, and has no access to the bus */
 
 	struct mmapdemo_hw_sg *sg;	/* the element list of the running transfer */
@@ -148,6 +150,7 @@ struct mmapdemo_dev {
 	struct list_head bufs;
 	spinlock_t map_lock;		/* maps */
 	struct list_head maps;
+	u32 map_pass;			/* lock of the PCI device */
 
 	struct dentry *debugfs;
 };
@@ -259,7 +262,7 @@ struct mmapdemo_map {
 	unsigned long len;
 	u64 off;
 	struct list_head node;		/* mdev->maps */
-	bool visited;			/* mdev->map_lock; by mmapdemo_maps_revoke() */
+	u32 pass;			/* mdev->map_lock; of wait_for_linking() */
 };
 
 /* --- pci.c ------------------------------------------------------------------------------- */
@@ -344,6 +347,7 @@ ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, si
 
 int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma);
 void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev);
+void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev);
 
 /* --- memtype.c --------------------------------------------------------------------------- */
 
@@ -359,6 +363,9 @@ u32 mmapdemo_memtype_coherent(void);
 
 int mmapdemo_mem_init(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_exit(struct mmapdemo_dev *mdev);
+void mmapdemo_mem_reset_prepare(struct mmapdemo_dev *mdev);
+void mmapdemo_mem_reset_done(struct mmapdemo_dev *mdev);
+bool mmapdemo_mem_usable(struct mmapdemo_mem *mem);
 int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len);
 u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_dirty(struct mmapdemo_file *mf, u64 start, u64 len);
@@ -430,6 +437,8 @@ struct mmapdemo_xfer {
 
 int mmapdemo_engine_init(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_stop(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_reset_prepare(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev);
 bool mmapdemo_engine_reap(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_arm(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
 int mmapdemo_engine_queue(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);

@@ -224,6 +224,36 @@ static void mmapdemo_remove(struct pci_dev *pdev)
 	mmapdemo_maps_revoke(mdev);
 }
 
+/* --- reset ---------------------------------------------------------------------------------- */
+
+/*
+ * The core resets the function (sysfs, vfio, error recovery): between the two it saves and
+ * restores the configuration, BARs, bus mastering and MSI-X included. Files, buffers and what is
+ * in memory stay; transfers end with EIO; mappings of BARs are taken away, so that nobody goes on
+ * with registers that are not what they were.
+ */
+static void mmapdemo_reset_prepare(struct pci_dev *pdev)
+{
+	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
+
+	mmapdemo_engine_reset_prepare(mdev);
+	mmapdemo_mem_reset_prepare(mdev);
+	mmapdemo_maps_revoke_bar(mdev);
+}
+
+static void mmapdemo_reset_done(struct pci_dev *pdev)
+{
+	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
+
+	mmapdemo_mem_reset_done(mdev);
+	mmapdemo_engine_reset_done(mdev);
+}
+
+static const struct pci_error_handlers mmapdemo_err_handlers = {
+	.reset_prepare = mmapdemo_reset_prepare,
+	.reset_done = mmapdemo_reset_done,
+};
+
 /* kexec and reboot: memory gets a new owner, and the device is not to write to it. */
 static void mmapdemo_shutdown(struct pci_dev *pdev)
 {
@@ -242,6 +272,7 @@ static struct pci_driver mmapdemo_driver = {
 	.probe = mmapdemo_probe,
 	.remove = mmapdemo_remove,
 	.shutdown = mmapdemo_shutdown,
+	.err_handler = &mmapdemo_err_handlers,
 };
 
 static int __init mmapdemo_init(void)
