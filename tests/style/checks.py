@@ -241,7 +241,8 @@ class TopLevel(Check):
     """The layout of the top directory is fixed."""
 
     name = "top-level"
-    allowed = re.compile(r"^(kernel|qemu-device|userspace|tests|docs|LICENSES)/|^(meson\.build|meson\.options|meson_options\.txt|Makefile|"
+    allowed = re.compile(r"^(kernel|qemu-device|userspace|tests|docs|LICENSES)/|"
+                         r"^(meson\.build|meson\.options|meson_options\.txt|Makefile|"
                          r"README\.md|CHANGELOG\.md|CONTRIBUTING\.md|\.[^/]+|\.ci/run)$")
 
     def wants(self, name):
@@ -335,7 +336,8 @@ KERNEL_IGNORES = (
     "SPDX_LICENSE_TAG,LONG_LINE_COMMENT,LONG_LINE_STRING,SPLIT_STRING,CONST_STRUCT,PREFER_KERNEL_TYPES,VOLATILE,"
     "USE_FUNC,NAKED_SSCANF,SSCANF_TO_KSTRTO,STRCPY,STRLCPY,STRNCPY,AVOID_EXTERNS,PREFER_DEFINED_ATTRIBUTE_MACRO,"
     "NEW_TYPEDEFS,ARRAY_SIZE,ENOSYS,PREFER_FALLTHROUGH,LINUX_VERSION_CODE,DEVICE_ATTR_PERMS,MISSING_SENTINEL,"
-    "TRAILING_SEMICOLON,UNKNOWN_COMMIT_ID,BRACKET_SPACE,MACRO_ARG_UNUSED,EMBEDDED_FUNCTION_NAME,QUOTED_WHITESPACE_BEFORE_NEWLINE"
+    "TRAILING_SEMICOLON,UNKNOWN_COMMIT_ID,BRACKET_SPACE,MACRO_ARG_UNUSED,EMBEDDED_FUNCTION_NAME,"
+    "QUOTED_WHITESPACE_BEFORE_NEWLINE"
 )
 # The driver is judged as kernel code. Left away is what X-macro lists look like, the comments beside members in the
 # contracts, and ARRAY_SIZE, which policy.c has to do without where it is built for a host.
@@ -442,6 +444,7 @@ class Docs(Check):
 
 
 ALL = [
-    Spdx(), Licence(), Whitespace(), LineLength(), FileLength(), Unfinished(), MachinePath(), Address(), KernelVersion(),
-    PatchAdds(), TopLevel(), ShellCheck(), PyFlakes(), ManPages(), QemuCheckpatch(), KernelCheckpatch(), Sparse(), Docs(),
+    Spdx(), Licence(), Whitespace(), LineLength(), FileLength(), Unfinished(), MachinePath(), Address(),
+    KernelVersion(), PatchAdds(), TopLevel(), ShellCheck(), PyFlakes(), ManPages(), QemuCheckpatch(),
+    KernelCheckpatch(), Sparse(), Docs(),
 ]

@@ -43,7 +43,7 @@ BAD = {
         "docs/g.md": "text\n\n",
         "kernel/h.c": GPL + "  \tint x;\n",
     },
-    "line-length": {"kernel/a.c": GPL + "/* " + "long " * 25 + "*/\n", "tests/b.c": MIT + "\t" * 15 + "int x;\n"},
+    "line-length": {"kernel/a.c": GPL + "int " + "long_" * 25 + ";\n", "tests/b.c": MIT + "\t" * 15 + "int x;\n"},
     "file-length": {"userspace/a.c": MIT + "\n" * 701, "tests/b.py": "#\n" * 701},
     "unfinished": {
         "kernel/a.c": GPL + "/* TO" + "DO: all of it */\n",
@@ -98,7 +98,9 @@ BAD["sparse-w1"] = {
 
 # What the planted files need beside them.
 BESIDE = {
-    "sparse-w1": {"kernel/Kbuild": "# SPDX-License-Identifier: GPL-2.0-only\nobj-m := ok.o sparse.o w1.o prototype.o\n"},
+    "sparse-w1": {
+        "kernel/Kbuild": "# SPDX-License-Identifier: GPL-2.0-only\nobj-m := ok.o sparse.o w1.o prototype.o\n",
+    },
 }
 
 # These must be accepted by every check that wants them.
