@@ -26,10 +26,15 @@
 #include "stats.h"
 
 #define MMB_PAIRS_MIN		15	/* fewer pairs than this say nothing */
-#define MMB_PAIRS		25
+#define MMB_PAIRS		61
+#define MMB_PAIRS_QUICK		21
 #define MMB_TRIES		3
 #define MMB_SPREAD_MAX		1.3	/* p90 / p10 of a control, above: noisy */
-#define MMB_BATCH_NS		60000.0	/* aimed-for length of one timed batch */
+/*
+ * Aimed-for length of one timed batch: long against reading the clock (0.1 us), short against the
+ * milliseconds between two interruptions on a busy machine, so that few batches are hit.
+ */
+#define MMB_BATCH_NS		20000.0
 #define MMB_TIMEOUT_NS		5000000000ULL	/* nothing in here may wait longer for the device */
 #define MMB_PAGE		4096u
 #define MMB_WHAT_LEN		56
@@ -121,7 +126,9 @@ struct mmb_case_ops {
 struct mmb_group {
 	const char *title;
 	const char *meaning;		/* what it shows, for somebody who has never seen one */
-	const char *unit;
+	const char *unit;		/* of its rows */
+	const char *shown_unit;		/* on the terminal; NULL: as the rows */
+	double shown_per;		/* units of the rows in one of these */
 	void (*print_head)(FILE *out);	/* NULL: the common form, a line for each arm */
 	void (*print_case)(FILE *out, const struct mmb_case *c);
 };
@@ -137,6 +144,7 @@ struct mmb_case {
 	unsigned int pairs;		/* 0: as many as --pairs says */
 	unsigned int try;		/* 1 .. MMB_TRIES, while running and afterwards */
 	bool noisy;
+	char noise[160];		/* which control scattered */
 	char skip[160];			/* reason, after MMB_SKIP */
 	struct mmb_arm arm[MMB_ARMS_MAX];
 	size_t n_arms;
@@ -172,7 +180,8 @@ struct mmb_session {
 	bool progress;			/* standard error is a terminal */
 };
 
-#define MMB_ARENA_SIZE		(20u << 20)
+#define MMB_SKEW_PAGES		2048u		/* how far buffers are moved about */
+#define MMB_ARENA_SIZE		((18u << 20) + MMB_SKEW_PAGES * MMB_PAGE)
 #define MMB_SLACK		(64u * MMB_PAGE)	/* guards and skew around the largest transfer */
 
 /* --- time --------------------------------------------------------------------------------- */
@@ -231,9 +240,20 @@ void mmb_mem_drop(struct mmb_session *s);
  * @vary: picks another odd number
  *
  * Under TCG two streams whose distance is a multiple of the emulated TLB's span evict each
- * other's entries at every page, and a copy takes 6-19 times as long.
+ * other's entries at every page, and a copy takes 6-19 times as long. Large blocks overlap in that
+ * TLB at some distances and not at others: so the distance is varied by up to MMB_SKEW_PAGES.
  */
 unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, unsigned int vary);
+
+/**
+ * mmb_grow_tlb() - let the emulated TLB grow to the size that large blocks need.
+ *
+ * TCG sizes its TLB by use, and only when it is flushed: doubled when most of it was used, shrunk
+ * when little was. A copy of more than 128 pages on each side takes 1.4 times as long before than
+ * after, and whether a flush came along is chance. A process that goes on copying ends up with the
+ * larger one: so that is the state to measure in. Elsewhere this does no harm.
+ */
+void mmb_grow_tlb(struct mmb_session *s);
 
 /** mmb_fill() - a pattern that differs at every 8 bytes and with every seed; @len in whole words. */
 void mmb_fill(volatile void *mem, size_t len, uint64_t seed);

@@ -71,11 +71,39 @@ unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, uns
 {
 	uintptr_t base = (uintptr_t)s->arena / MMB_PAGE;
 	uintptr_t away = (uintptr_t)other / MMB_PAGE;
-	uintptr_t page = base + 2 * (vary % 16);
+	uint64_t rng = vary;
+	uintptr_t page = base + mmb_random(&rng) % (MMB_SKEW_PAGES - 1);
 
 	if (!((page - away) & 1))
 		page++;
 	return s->arena + (page - base) * MMB_PAGE;
+}
+
+static void touch_pages(const volatile void *mem, size_t len)
+{
+	const volatile unsigned char *p = mem;
+
+	for (size_t off = 0; off < len; off += MMB_PAGE)
+		(void)p[off];
+}
+
+#define TLB_DOUBLINGS	8	/* from 2^8 entries to more than there are pages to touch */
+#define FLUSH_PAGES	64	/* unmapping this many makes Linux flush everything (x86: over 33) */
+
+void mmb_grow_tlb(struct mmb_session *s)
+{
+	const struct mmb_mem *dev = &s->mem[MMAPDEMO_TECH_BAR];
+
+	for (int i = 0; i < TLB_DOUBLINGS; i++) {
+		void *p = mmap(NULL, FLUSH_PAGES * MMB_PAGE, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		touch_pages(s->arena, MMB_ARENA_SIZE);
+		if (dev->map.ptr)
+			touch_pages(dev->map.ptr, dev->map.len);
+		if (p != MAP_FAILED)
+			munmap(p, FLUSH_PAGES * MMB_PAGE);
+	}
 }
 
 static inline uint64_t pattern_word(uint64_t seed, uint64_t index)

@@ -20,7 +20,7 @@ char *mmb_num(double value, char *text, size_t size)
 	else if (fabs(value) >= 0.1)
 		snprintf(text, size, "%.2f", value);
 	else
-		snprintf(text, size, "%.2g", value);
+		snprintf(text, size, "%.3g", value);
 	return text;
 }
 
@@ -62,7 +62,7 @@ void mmb_print_intro(const struct mmb_session *s, const json_t *env)
 {
 	fprintf(s->out, "mmapdemo benchmark: device %s (%s), %s of device memory\n",
 		s->info.bus_id, mmd_path(s->dev), MMB_SIZE_NAME(s->info.mem_size));
-	fprintf(s->out, "Linux %s, QEMU %s (%s), CPU %s, clock %s\n", env_text(env, "kernel"),
+	fprintf(s->out, "Linux %s; %s, accelerator %s; CPU %s; clock %s\n", env_text(env, "kernel"),
 		env_text(env, "qemu_version"), env_text(env, "accelerator"),
 		env_text(env, "cpu_model"), env_text(env, "clocksource"));
 	if (is_emulated(env))
@@ -85,7 +85,7 @@ static void print_reason(FILE *out, const struct mmb_row *row)
 		row->reason ? row->reason : "");
 }
 
-static void print_list_row(FILE *out, const struct mmb_row *row)
+static void print_list_row(FILE *out, const struct mmb_row *row, double per)
 {
 	const struct mmb_summary *sum = &row->sum;
 
@@ -93,9 +93,9 @@ static void print_list_row(FILE *out, const struct mmb_row *row)
 		print_reason(out, row);
 		return;
 	}
-	fprintf(out, "  %-42s %5zu %8s %8s %8s %8s %9s %4zu", row->what, sum->n, MMB_NUM(sum->min),
-		MMB_NUM(sum->p50), MMB_NUM(sum->p90), MMB_NUM(sum->p99), MMB_NUM(sum->max),
-		sum->outliers);
+	fprintf(out, "  %-42s %5zu %8s %8s %8s %8s %9s %4zu", row->what, sum->n, MMB_NUM(sum->min / per),
+		MMB_NUM(sum->p50 / per), MMB_NUM(sum->p90 / per), MMB_NUM(sum->p99 / per),
+		MMB_NUM(sum->max / per), sum->outliers);
 	if (row->verdict == MMB_PASS || row->verdict == MMB_FAIL)
 		fprintf(out, "  %s", mmb_verdict_name(row->verdict));
 	if (row->verdict == MMB_NOISY)
@@ -117,7 +117,7 @@ static void print_group_head(const struct mmb_case *c)
 		group->print_head(out);
 		return;
 	}
-	snprintf(unit, sizeof(unit), "[%s]", group->unit);
+	snprintf(unit, sizeof(unit), "[%s]", group->shown_unit ? group->shown_unit : group->unit);
 	print_list_head(out, unit);
 }
 
@@ -131,6 +131,10 @@ void mmb_print_case(const struct mmb_case *c)
 		fprintf(out, "  %-42s skipped: %s\n", c->what, c->skip);
 		return;
 	}
+	if (c->noisy && c->try == MMB_TRIES && !c->ops->group->print_case) {
+		fprintf(out, "  %-42s inconclusive: %s\n", c->what, c->noise);
+		return;
+	}
 	if (c->ops->group->print_case) {
 		c->ops->group->print_case(out, c);
 		return;
@@ -139,7 +143,8 @@ void mmb_print_case(const struct mmb_case *c)
 		const struct mmb_row *row = c->arm[i].row;
 
 		if (row && row->kind == MMB_ROW_METRIC && (!row->detail || c->s->opt->all_rows))
-			print_list_row(out, row);
+			print_list_row(out, row, c->ops->group->shown_unit ?
+				       c->ops->group->shown_per : 1);
 	}
 }
 
@@ -155,7 +160,7 @@ static void print_controls(const struct mmb_session *s)
 
 		/* The host's memcpy has a control for each size: these stand in the sweep. */
 		if (row->kind == MMB_ROW_CONTROL && (!row->bytes || s->opt->all_rows))
-			print_list_row(s->out, row);
+			print_list_row(s->out, row, 1);
 	}
 }
 
@@ -164,17 +169,16 @@ static void print_ratio(FILE *out, const struct mmb_row *row)
 	const struct mmb_summary *sum = &row->sum;
 	char interval[48] = "-";
 
-	fprintf(out, "  %-20s %-52s", row->id, row->what);
-	if (!sum->n) {
-		fprintf(out, " %s: %s\n", mmb_verdict_name(row->verdict),
-			row->reason ? row->reason : "");
+	fprintf(out, "  %-21s %-50s", row->id, row->what);
+	if (row->verdict == MMB_SKIPPED) {
+		fprintf(out, " skipped: %s\n", row->reason);
 		return;
 	}
-	if (!isnan(sum->ci_lo))
+	if (sum->n && !isnan(sum->ci_lo))
 		snprintf(interval, sizeof(interval), "%s - %s", MMB_NUM(sum->ci_lo),
 			 MMB_NUM(sum->ci_hi));
-	fprintf(out, " %8s %17s %8s %-12s %s\n", MMB_NUM(sum->median), interval,
-		MMB_NUM(sum->of_minima), row->target ? row->target->text : "",
+	fprintf(out, " %8s %19s %8s %-12s %s\n", MMB_NUM(sum->n ? sum->median : NAN),
+		interval, MMB_NUM(sum->n ? sum->of_minima : NAN), row->target ? row->target->text : "",
 		mmb_verdict_name(row->verdict));
 }
 
@@ -190,7 +194,7 @@ static void print_ratios(const struct mmb_session *s)
 		if (!any) {
 			fputs("\nRatios\n  Median over the rounds of a / b, its 95 % interval, and "
 			      "the ratio of the two minima.\n", s->out);
-			fprintf(s->out, "  %-20s %-52s %8s %17s %8s %-12s %s\n", "id", "a / b",
+			fprintf(s->out, "  %-21s %-50s %8s %19s %8s %-12s %s\n", "id", "a / b",
 				"median", "95 % interval", "minima", "target", "verdict");
 		}
 		any = true;

@@ -23,6 +23,21 @@ static enum mmb_rc timed_run(struct mmb_arm *arm, uint64_t ops, double *ns)
 	return rc;
 }
 
+/* The shortest of three: being interrupted only ever makes it longer. */
+static enum mmb_rc shortest_run(struct mmb_arm *arm, uint64_t ops, double *ns)
+{
+	*ns = INFINITY;
+	for (int i = 0; i < 3; i++) {
+		double once;
+		enum mmb_rc rc = timed_run(arm, ops, &once);
+
+		if (rc)
+			return rc;
+		*ns = fmin(*ns, once);
+	}
+	return MMB_OK;
+}
+
 /* First touches, translation, branch history; and how many operations make a batch. */
 static enum mmb_rc warm_up(struct mmb_arm *arm)
 {
@@ -33,7 +48,7 @@ static enum mmb_rc warm_up(struct mmb_arm *arm)
 	if (rc || arm->ops)
 		return rc;
 	for (;;) {
-		rc = timed_run(arm, ops, &ns);
+		rc = shortest_run(arm, ops, &ns);
 		if (rc)
 			return rc;
 		if (ns >= MMB_BATCH_NS / 4 || (arm->max_ops && ops >= arm->max_ops))
@@ -57,6 +72,15 @@ static double round_value(const struct mmb_arm *arm)
 	return sum.median;
 }
 
+/*
+ * The arms before have been using the caches and the emulated TLB. Self-timed arms do this in
+ * their own way.
+ */
+static enum mmb_rc refresh(struct mmb_arm *arm)
+{
+	return arm->flags & MMB_ARM_SELF_TIMED ? MMB_OK : arm->run(arm, arm->ops / 4 + 1);
+}
+
 static enum mmb_rc one_round(struct mmb_case *c)
 {
 	for (size_t i = 0; i < c->n_arms; i++) {
@@ -69,7 +93,9 @@ static enum mmb_rc one_round(struct mmb_case *c)
 		if (mmb_interrupted())
 			return MMB_INTR;
 		arm->round_start = arm->seen.n;
-		rc = timed_run(arm, arm->ops, &ns);
+		rc = refresh(arm);
+		if (!rc)
+			rc = timed_run(arm, arm->ops, &ns);
 		if (rc)
 			return rc;
 		if (!(arm->flags & MMB_ARM_SELF_TIMED))
@@ -208,21 +234,21 @@ static struct mmb_row *new_row(struct mmb_case *c, enum mmb_row_kind kind, const
 }
 
 /* The verdict on a row with a number. Inconclusive ones lose it. */
-static void judge(const struct mmb_case *c, struct mmb_row *row, const char *noise)
+static void judge(const struct mmb_case *c, struct mmb_row *row)
 {
 	if (c->noisy && c->try == MMB_TRIES) {
 		memset(&row->sum, 0, sizeof(row->sum));
 		free(row->hist);
 		row->hist = NULL;
-		mmb_row_reason(row, MMB_INCONCLUSIVE, noise);
+		mmb_row_reason(row, MMB_INCONCLUSIVE, c->noise);
 	} else if (c->noisy) {
-		mmb_row_reason(row, MMB_NOISY, noise);
+		mmb_row_reason(row, MMB_NOISY, c->noise);
 	} else {
 		row->verdict = mmb_judge(row->target, row->sum.median);
 	}
 }
 
-static enum mmb_rc arm_row(struct mmb_case *c, struct mmb_arm *arm, const char *noise)
+static enum mmb_rc arm_row(struct mmb_case *c, struct mmb_arm *arm)
 {
 	const char *unit = arm->unit ? arm->unit : c->ops->group->unit;
 	struct mmb_summary sum;
@@ -244,7 +270,7 @@ static enum mmb_rc arm_row(struct mmb_case *c, struct mmb_arm *arm, const char *
 	}
 	row->sum = sum;
 	row->hist = histogram(&arm->seen);
-	judge(c, row, noise);
+	judge(c, row);
 	return MMB_OK;
 }
 
@@ -260,7 +286,7 @@ static uint64_t seed_of(const struct mmb_session *s, const char *id)
 	return seed;
 }
 
-static enum mmb_rc pair_row(struct mmb_case *c, struct mmb_pair *pair, const char *noise)
+static enum mmb_rc pair_row(struct mmb_case *c, struct mmb_pair *pair)
 {
 	const char *skip = pair->a->skip ? pair->a->skip : pair->b->skip;
 	struct mmb_summary sum;
@@ -283,19 +309,19 @@ static enum mmb_rc pair_row(struct mmb_case *c, struct mmb_pair *pair, const cha
 		return MMB_OK;
 	}
 	row->sum = sum;
-	judge(c, row, noise);
+	judge(c, row);
 	return MMB_OK;
 }
 
-static enum mmb_rc make_rows(struct mmb_case *c, const char *noise)
+static enum mmb_rc make_rows(struct mmb_case *c)
 {
 	enum mmb_rc rc = MMB_OK;
 
 	for (size_t i = 0; i < c->n_arms && !rc; i++)
 		if (!(c->arm[i].flags & MMB_ARM_CONTROL))
-			rc = arm_row(c, &c->arm[i], noise);
+			rc = arm_row(c, &c->arm[i]);
 	for (size_t i = 0; i < c->n_pairs && !rc; i++)
-		rc = pair_row(c, &c->pair[i], noise);
+		rc = pair_row(c, &c->pair[i]);
 	return rc;
 }
 
@@ -309,9 +335,36 @@ static void make_skipped_rows(struct mmb_case *c)
 			       c->skip);
 }
 
+/* A judged ratio whose interval reaches across its limit deserves another try. */
+static bool undecided(const struct mmb_case *c)
+{
+	for (size_t i = 0; i < c->n_pairs; i++) {
+		const struct mmb_pair *p = &c->pair[i];
+		const struct mmb_target *target = mmb_target_find(p->id);
+		struct mmb_summary sum;
+
+		if (!target || !target->judged || p->a->skip || p->b->skip ||
+		    mmb_ratio_summarize(p->a->rounds.v, p->b->rounds.v, p->a->rounds.n,
+					seed_of(c->s, p->id), &sum))
+			continue;
+		if (mmb_judge(target, sum.ci_lo) != mmb_judge(target, sum.ci_hi) ||
+		    mmb_judge(target, sum.median) != mmb_judge(target, sum.ci_lo))
+			return true;
+	}
+	return false;
+}
+
+/* What disturbs a machine seldom ends within the milliseconds that a try takes. */
+static bool let_it_pass(const struct mmb_case *c)
+{
+	const struct timespec pause = { .tv_nsec = c->try == 1 ? 200000000 : 600000000 };
+
+	nanosleep(&pause, NULL);
+	return !mmb_interrupted();
+}
+
 static enum mmb_rc tries(struct mmb_case *c)
 {
-	char noise[160] = "";
 	enum mmb_rc rc;
 
 	for (c->try = 1;; c->try++) {
@@ -325,15 +378,18 @@ static enum mmb_rc tries(struct mmb_case *c)
 		count_controls(c);
 		worst = noisiest(c, &spread);
 		c->noisy = worst;
-		if (!worst)
+		if (!worst && !undecided(c))
 			break;
-		snprintf(noise, sizeof(noise),
-			 "%s scattered: p90/p10 = %.2f, limit %.1f, try %u of %d", worst->id, spread,
-			 MMB_SPREAD_MAX, c->try, MMB_TRIES);
+		if (worst)
+			snprintf(c->noise, sizeof(c->noise),
+				 "%s scattered: p90/p10 = %.2f, limit %.1f, try %u of %d",
+				 worst->id, spread, MMB_SPREAD_MAX, c->try, MMB_TRIES);
 		if (c->try == MMB_TRIES || !time_left(c->s))
 			break;
+		if (!let_it_pass(c))
+			return MMB_INTR;
 	}
-	return make_rows(c, noise);
+	return make_rows(c);
 }
 
 enum mmb_rc mmb_case_run(struct mmb_case *c)

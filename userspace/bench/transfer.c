@@ -28,10 +28,9 @@ const char *mmb_mode_text(unsigned int mode)
 
 /* --- making one --------------------------------------------------------------------------- */
 
-/* An odd number of pages, another one for each case and try. */
-static uint64_t skew(const struct mmb_case *c)
+uint64_t mmb_transfer_skew(const struct mmb_case *c)
 {
-	return MMB_PAGE * (1 + 2 * ((c->s->case_no + c->try) % 8));
+	return MMB_PAGE * (1 + 2 * (c->s->case_no % 8));
 }
 
 /* Place @len bytes in a buffer; false: too small. Guards only where there is room for them. */
@@ -84,7 +83,7 @@ enum mmb_rc mmb_transfer_new(struct mmb_arm *arm, uint32_t technique, uint32_t d
 		arm->skip = why_not(err, technique);
 		return MMB_OK;
 	}
-	if (!place(dev, len, skew(c), &t->dma.dev_off, &dev_guard)) {
+	if (!place(dev, len, mmb_transfer_skew(c), &t->dma.dev_off, &dev_guard)) {
 		arm->skip = "larger than the free device memory";
 		return MMB_OK;
 	}

@@ -39,6 +39,9 @@ struct mmb_times {
 enum mmb_rc mmb_transfer_new(struct mmb_arm *arm, uint32_t technique, uint32_t direction,
 			     unsigned int mode, uint64_t len);
 
+/** mmb_transfer_skew() - offset in device memory: an odd number of pages, varying by case. */
+uint64_t mmb_transfer_skew(const struct mmb_case *c);
+
 /** mmb_transfer() - run it once, to the end. @times may be NULL. */
 enum mmb_rc mmb_transfer(struct mmb_transfer *t, struct mmb_times *times);
 

@@ -231,7 +231,7 @@ static void skipped_case_names_its_rows(void **state)
 
 static void skew_is_odd_and_varies(void **state)
 {
-	unsigned char *arena = aligned_alloc(MMB_PAGE, 64 * MMB_PAGE);
+	unsigned char *arena = aligned_alloc(MMB_PAGE, MMB_ARENA_SIZE);
 	unsigned int different = 0;
 	unsigned char *last = NULL;
 
@@ -246,7 +246,7 @@ static void skew_is_odd_and_varies(void **state)
 				     (long)((uintptr_t)other / MMB_PAGE);
 
 			assert_true(pages & 1);
-			assert_true(p >= arena && p < arena + 40 * MMB_PAGE);
+			assert_true(p >= arena && p < arena + MMB_SKEW_PAGES * MMB_PAGE);
 			different += p != last;
 			last = p;
 		}

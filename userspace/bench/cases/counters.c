@@ -140,8 +140,8 @@ static enum mmb_rc transfer_setup(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops transfer_ops = {
-	.group = &group, .setup = transfer_setup, .run = count_rounds,
-	.verify = mmb_transfers_verify, .teardown = mmb_transfers_free,
+	.group = &group, .setup = transfer_setup, .prepare = mmb_transfers_prepare,
+	.run = count_rounds, .verify = mmb_transfers_verify, .teardown = mmb_transfers_free,
 };
 
 void mmb_plan_counters(struct mmb_plan *plan, const struct mmb_options *opt)

@@ -10,6 +10,7 @@
 #include "../pci.h"
 
 #define MMB_STREAM_MAX	(1u << 20)			/* largest block */
+#define MMB_STREAM_L4	(64u << 10)			/* what L4 is judged by: well inside the caches */
 #define MMB_DEVMEM_USED	(MMB_STREAM_MAX + MMB_PAGE)	/* of either memory, with a guard */
 
 struct mmb_devmem {

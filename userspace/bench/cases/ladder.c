@@ -14,6 +14,8 @@ static const struct mmb_group ladder_group = {
 	.meaning = "From the submit call until the process knows. Spinning burns a CPU; an interrupt "
 		   "and a wake-up take their time instead.",
 	.unit = "ns per transfer",
+	.shown_unit = "us per transfer",
+	.shown_per = 1000,
 };
 
 static const struct mmb_group submit_group = {
@@ -21,6 +23,8 @@ static const struct mmb_group submit_group = {
 	.meaning = "The same ioctl path and register read with nothing to transfer. User-mode queues, "
 		   "which need no system call, are not in this version.",
 	.unit = "ns each",
+	.shown_unit = "us each",
+	.shown_per = 1000,
 };
 
 #define OPS	12	/* transfers per round: the tail of the distribution wants many */

@@ -19,6 +19,8 @@ static const struct mmb_group group = {
 	.meaning = "The price of a mapping before it saves a single system call: it must be used "
 		   "more than once to pay.",
 	.unit = "ns each",
+	.shown_unit = "us each",
+	.shown_per = 1000,
 };
 
 static const struct mmb_group fault_group = {

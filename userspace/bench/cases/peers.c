@@ -26,6 +26,8 @@ const struct mmb_group mmb_peer_group = {
 	.meaning = "Other devices of the same machine, through their drivers; ours in turn with each. "
 		   "edu waits 100 ms by design.",
 	.unit = "ns per 4 KiB",
+	.shown_unit = "us per 4 KiB",
+	.shown_per = 1000,
 };
 
 /* --- ours --------------------------------------------------------------------------------- */

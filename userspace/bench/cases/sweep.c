@@ -46,13 +46,39 @@ static const unsigned int modes[] = { MMD_DMA_SPIN, MMD_DMA_EVENTFD, MMD_DMA_WAI
 #define N_TECH	(sizeof(techniques) / sizeof(techniques[0]))
 #define N_MODES	(sizeof(modes) / sizeof(modes[0]))
 
+#define TLB_MATTERS	(128u << 10)
+#define D2_SIZE		(2u << 20)
+
 struct arms {
 	struct mmb_arm *host;			/* the host's memcpy */
-	struct mmb_arm *cpu;			/* the guest's */
+	struct mmb_arm *cpu;			/* the guest's copy, by the library's helpers */
+	struct mmb_arm *libc;			/* the same by memcpy(), at one size; else NULL */
 	struct mmb_arm *dma[N_TECH][N_MODES];
 };
 
+/*
+ * The library's helpers make one aligned access for each word, as device memory wants it. memcpy()
+ * is quicker and promises nothing of the kind: published beside, at the size that is judged.
+ */
+enum { BY_HELPER, BY_MEMCPY };
+
 /* --- the CPU's copy ----------------------------------------------------------------------- */
+
+static void copy(const struct mmb_arm *arm, volatile void *device, void *ram)
+{
+	bool out = arm->c->direction == MMAPDEMO_DMA_FROM_DEVICE;
+	size_t len = arm->c->len;
+
+	if (arm->tag == BY_HELPER && out)
+		mmd_mem_from_device(ram, device, len);
+	else if (arm->tag == BY_HELPER)
+		mmd_mem_to_device(device, ram, len);
+	else if (out)
+		memcpy(ram, (void *)device, len);
+	else
+		memcpy((void *)device, ram, len);
+	__asm__ __volatile__("" : : : "memory");
+}
 
 /* From and to ordinary memory, at another odd distance in each round. */
 static enum mmb_rc cpu_copy_run(struct mmb_arm *arm, uint64_t ops)
@@ -65,10 +91,7 @@ static enum mmb_rc cpu_copy_run(struct mmb_arm *arm, uint64_t ops)
 	for (uint64_t i = 0; i <= ops; i++) {
 		uint64_t start = mmb_now_ns();
 
-		if (c->direction == MMAPDEMO_DMA_TO_DEVICE)
-			mmd_mem_to_device(device, ram, c->len);
-		else
-			mmd_mem_from_device(ram, device, c->len);
+		copy(arm, device, ram);
 		if (i)	/* as with transfers, the first one is there for the caches */
 			mmb_observe(arm, (double)(mmb_now_ns() - start));
 	}
@@ -96,15 +119,17 @@ static enum mmb_rc cpu_copy_prove(struct mmb_arm *arm)
 	return rc ? rc : mmb_proof_check(c, arm->what, &proof);
 }
 
-static struct mmb_arm *add_cpu_copy(struct mmb_case *c, const char *id)
+static struct mmb_arm *add_cpu_copy(struct mmb_case *c, const char *id, unsigned int by)
 {
-	struct mmb_arm *arm = mmb_arm_add(c, id, "CPU copy through the mapping", cpu_copy_run);
+	struct mmb_arm *arm = mmb_arm_add(c, id, by == BY_HELPER ? "CPU copy, word by word" :
+					  "CPU copy, memcpy()", cpu_copy_run);
 	const struct mmb_mem *dev = &c->s->mem[MMAPDEMO_TECH_BAR];
 
 	arm->flags = MMB_ARM_SELF_TIMED;
 	arm->bytes = c->len;
-	arm->offset = MMB_PAGE;
-	if (dev->err || c->len + 2 * MMB_PAGE > dev->buf.len)
+	arm->tag = by;
+	arm->offset = mmb_transfer_skew(c);	/* where the transfers have their guards */
+	if (dev->err || arm->offset + c->len + MMB_PAGE > dev->buf.len)
 		arm->skip = "larger than the free device memory";
 	return arm;
 }
@@ -142,7 +167,11 @@ static void add_pairs(struct mmb_case *c, const struct arms *a)
 		     a->dma[t][0], true);
 	pair(c, MMB_TEXT("D2.%s.%s", size, way),
 	     MMB_TEXT("DMA rate / CPU copy, %s %s", size, words), a->cpu, a->dma[0][0], detail);
-	if (c->len == 2u << 20 && c->direction == MMAPDEMO_DMA_FROM_DEVICE)
+	if (a->libc)
+		pair(c, MMB_TEXT("D2.memcpy.%s", way),
+		     MMB_TEXT("the same against memcpy(), %s %s", size, words), a->libc,
+		     a->dma[0][0], false);
+	if (c->len == D2_SIZE && c->direction == MMAPDEMO_DMA_FROM_DEVICE)
 		pair(c, "D2", "DMA rate / CPU copy from the mapped BAR, 2 MiB", a->cpu,
 		     a->dma[0][0], false);
 }
@@ -187,7 +216,9 @@ static enum mmb_rc setup(struct mmb_case *c)
 		return rc;
 	a->host->flags = MMB_ARM_CONTROL | MMB_ARM_SELF_TIMED;
 	a->host->max_ops = 1;
-	a->cpu = add_cpu_copy(c, MMB_TEXT("D2.%s.%s.cpu_copy", size, way));
+	a->cpu = add_cpu_copy(c, MMB_TEXT("D2.%s.%s.cpu_copy", size, way), BY_HELPER);
+	if (c->len == D2_SIZE)
+		a->libc = add_cpu_copy(c, MMB_TEXT("D2.%s.%s.memcpy", size, way), BY_MEMCPY);
 	rc = add_transfers(c, a, size, way);
 	if (!rc)
 		add_pairs(c, a);
@@ -196,6 +227,8 @@ static enum mmb_rc setup(struct mmb_case *c)
 
 static enum mmb_rc prepare(struct mmb_case *c)
 {
+	if (c->len >= TLB_MATTERS)
+		mmb_grow_tlb(c->s);
 	return mmb_transfers_prepare(c);
 }
 
@@ -206,6 +239,8 @@ static enum mmb_rc verify(struct mmb_case *c)
 
 	if (!rc && !a->cpu->skip)
 		rc = cpu_copy_prove(a->cpu);
+	if (!rc && a->libc && !a->libc->skip)
+		rc = cpu_copy_prove(a->libc);
 	return rc;
 }
 
@@ -236,7 +271,7 @@ static const struct mmb_case_ops break_even_ops[] = {
 static void print_head(FILE *out)
 {
 	fprintf(out, "  %-8s %9s %9s %9s %9s %9s %9s %9s %9s  %s\n", "size", "host", "CPU copy",
-		"DMA p", "DMA p", "DMA p", "DMA v", "DMA c", "DMA p", "quickest");
+		"DMA p", "DMA p", "DMA p", "DMA v", "DMA c", "best DMA", "quickest");
 	fprintf(out, "  %-8s %9s %9s %9s %9s %9s %9s %9s %9s  %s\n", "", "memcpy", "mapping",
 		"spin", "eventfd", "ioctl", "spin", "spin", "[GB/s]", "in the guest");
 }
@@ -269,13 +304,11 @@ static void print_case(FILE *out, const struct mmb_case *c)
 {
 	const struct arms *a = c->priv;
 	double cpu, best = NAN;
-	const struct mmb_arm *spin;
 
 	if (c->ops->run) {
 		mmb_break_even_print(out, c);
 		return;
 	}
-	spin = a->dma[0][0]->skip ? a->dma[1][0] : a->dma[0][0];
 	fprintf(out, "  %-8s", MMB_SIZE_NAME(c->len));
 	cpu = p50_of(a->cpu);
 	print_cell(out, a->host);
@@ -287,7 +320,7 @@ static void print_case(FILE *out, const struct mmb_case *c)
 	for (size_t t = 0; t < N_TECH; t++)
 		for (size_t m = 0; m < N_MODES; m++)
 			best = fmin(best, p50_of(a->dma[t][m]));
-	fprintf(out, " %9s", MMB_NUM((double)c->len / p50_of(spin)));
+	fprintf(out, " %9s", MMB_NUM((double)c->len / best));
 	if (isnan(cpu) || isnan(best))
 		fputs(c->noisy ? "  ? = machine busy in all tries\n" : "\n", out);
 	else
@@ -304,7 +337,7 @@ void mmb_plan_sweep(struct mmb_plan *plan, const struct mmb_options *opt)
 
 		for (size_t i = 0; i < opt->n_sizes; i++) {
 			const char *size = MMB_SIZE_NAME(opt->sizes[i]);
-			bool d2 = w == 1 && opt->sizes[i] == 2u << 20;
+			bool d2 = w == 1 && opt->sizes[i] == D2_SIZE;
 			struct mmb_case *c = mmb_plan_add(plan, ops[w],
 				MMB_TEXT("dma.%s.%s", size, way),
 				MMB_TEXT("%sD1.%s.%s D2.%s.%s", d2 ? "D2 " : "", size, way, size,
