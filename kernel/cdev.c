@@ -22,6 +22,8 @@
 
 static dev_t first_devt;
 static DEFINE_IDA(instances);
+static atomic_t num_devs;
+static DECLARE_WAIT_QUEUE_HEAD(devs_released);
 static struct vfsmount *inode_mnt;
 
 static struct class mmapdemo_class = {
@@ -262,6 +264,8 @@ static void dev_release(struct device *dev)
 		ida_free(&instances, mdev->instance);
 	cleanup_srcu_struct(&mdev->gate);
 	kfree(mdev);
+	if (atomic_dec_and_test(&num_devs))
+		wake_up(&devs_released);
 }
 
 static void dev_init_locks(struct mmapdemo_dev *mdev)
@@ -302,6 +306,7 @@ struct mmapdemo_dev *mmapdemo_dev_create(struct pci_dev *pdev)
 	mdev->dev.parent = &pdev->dev;
 	mdev->dev.class = &mmapdemo_class;
 	mdev->dev.release = dev_release;
+	atomic_inc(&num_devs);
 	device_initialize(&mdev->dev);
 
 	/* From here on dev_release() cleans up. */
@@ -367,6 +372,11 @@ unregister_region:
 
 void mmapdemo_cdev_exit(void)
 {
+	/*
+	 * No file is open; with CONFIG_DEBUG_KOBJECT_RELEASE the last reference ends seconds
+	 * later.
+	 */
+	WARN_ON(!wait_event_timeout(devs_released, !atomic_read(&num_devs), 30 * HZ));
 	kern_unmount(inode_mnt);
 	class_unregister(&mmapdemo_class);
 	unregister_chrdev_region(first_devt, MAX_DEVICES);

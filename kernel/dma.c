@@ -49,9 +49,8 @@ int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
 	mutex_lock(&buf->dma_lock);
 	if (!buf->bus)
 		ret = buf->tech->dma_map(buf);
-	/* Pairs with the acquire above. */
 	if (!ret)
-		smp_store_release(&buf->dma_ready, true);
+		smp_store_release(&buf->dma_ready, true);	/* pairs with the acquire above */
 	mutex_unlock(&buf->dma_lock);
 	return ret;
 }

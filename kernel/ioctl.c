@@ -5,6 +5,7 @@
  * Not for: what a call does, see mmapdemo_ioctl_<call>() where its subject lives.
  */
 #include <linux/fs.h>
+#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include "mmapdemo_priv.h"

@@ -161,6 +161,11 @@ static int start_engine(struct mmapdemo_dev *mdev)
 		ret = devm_add_action_or_reset(&mdev->pdev->dev, engine_stop, mdev);
 	if (ret)
 		return ret;
+	/*
+	 * Who used it before, this kernel or another, may have left a transfer, or its name,
+	 * behind.
+	 */
+	mmapdemo_hw_reset(mdev);
 	pci_set_master(mdev->pdev);
 	mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
 	return 0;

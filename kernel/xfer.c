@@ -324,6 +324,7 @@ void mmapdemo_ioctl_dma_submit_undo(struct mmapdemo_file *mf, struct mmapdemo_dm
 	x = xfer_find(mf, arg->out_seq);
 	if (x)
 		mmapdemo_engine_cancel(mf->mdev, x);
+	mmapdemo_engine_reap(mf->mdev);
 	spin_unlock_irq(&engine->lock);
 	mmapdemo_engine_drain(mf->mdev);
 	x = xfer_collect(mf, arg->out_seq, false);
