@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -407,6 +408,42 @@ static void dma_copy_spin_notices_a_reset(void **state)
 	mmd_close(dev);
 }
 
+static sigjmp_buf fault_return;
+
+static void on_fault(int sig)
+{
+	(void)sig;
+	siglongjmp(fault_return, 1);
+}
+
+/* A page that cannot be touched stands for a mapping that a reset took away. */
+static void dma_copy_spin_maps_again_after_a_fault(void **state)
+{
+	char *gone = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *page = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sigaction sa = { .sa_handler = on_fault }, old;
+	struct mock mock = { .reply = reply_spin, .map_ptr = gone };
+	struct mmd_device *dev = mock_open(&mock);
+	volatile int faults = 0;
+
+	(void)state;
+	mock.done_seq = (uint64_t *)(page + 0x20);
+	sigaction(SIGSEGV, &sa, &old);
+	if (sigsetjmp(fault_return, 1)) {
+		faults++;
+		mock.map_ptr = page;
+	}
+	assert_int_equal(mmd_dma_copy(dev, &request, MMD_DMA_SPIN, 5000 * MS, NULL), 0);
+	sigaction(SIGSEGV, &old, NULL);
+	assert_int_equal(faults, 1);
+	assert_int_equal(mock.maps, 2);
+	/* The old mapping was given back, the new one is kept. */
+	assert_int_equal(msync(gone, 4096, MS_ASYNC), -1);
+	assert_int_equal(mmd_dma_copy(dev, &request, MMD_DMA_SPIN, 5000 * MS, NULL), 0);
+	assert_int_equal(mock.maps, 2);
+	mmd_close(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -423,6 +460,7 @@ int main(void)
 		cmocka_unit_test(dma_copy_eventfd_leaves_users_eventfd_alone),
 		cmocka_unit_test(dma_copy_spin_reads_the_user_page),
 		cmocka_unit_test(dma_copy_spin_notices_a_reset),
+		cmocka_unit_test(dma_copy_spin_maps_again_after_a_fault),
 	};
 
 	return cmocka_run_group_tests_name("library transfers", tests, NULL, NULL);

@@ -126,11 +126,21 @@ static int copy_eventfd_prepare(struct mmd_device *dev)
 	return 0;
 }
 
+/*
+ * A reset of the device takes the mapping away. A program that jumps out of its SIGBUS handler
+ * leaves `spinning` set behind, and gets a new mapping when it comes again.
+ */
 static int user_page_prepare(struct mmd_device *dev)
 {
 	struct mmd_buf page;
 	int ret;
 
+	if (dev->spinning) {
+		ret = mmd_unmap(&dev->user_page);
+		if (ret)
+			return ret;
+		dev->spinning = false;
+	}
 	if (dev->user_page.ptr)
 		return 0;
 	ret = mmd_region_info(dev, MMAPDEMO_REGION_USER_PAGE, &page);
@@ -266,7 +276,10 @@ int mmd_dma_copy(struct mmd_device *dev, const struct mmd_dma *dma, unsigned int
 	case MMD_DMA_EVENTFD:
 		return wait_eventfd(dev, seq, deadline, result);
 	case MMD_DMA_SPIN:
-		return wait_spin(dev, seq, deadline, result);
+		dev->spinning = true;
+		ret = wait_spin(dev, seq, deadline, result);
+		dev->spinning = false;
+		return ret;
 	default:
 		return wait_ioctl(dev, seq, deadline, result);
 	}

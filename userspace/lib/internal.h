@@ -37,6 +37,7 @@ struct mmd_device {
 	char *path;
 	/* Made by the first mmd_dma_copy() that needs them. */
 	struct mmd_map user_page;	/* mode SPIN, read-only */
+	bool spinning;			/* user_page is being read; still set: left by a jump */
 	int copy_eventfd;		/* mode EVENTFD, or -1 */
 	bool user_eventfd;		/* mmd_eventfd_set() has one in place */
 };

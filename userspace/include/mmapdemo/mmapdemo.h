@@ -310,7 +310,9 @@ int mmd_dma_wait(struct mmd_device *dev, uint64_t seq, uint64_t deadline_ns,
  * @result:     may be NULL. Filled on success and -EIO; seq also on any error after submission
  *
  * Continues after signals. What a mode needs (user page mapped, eventfd set) is made at its first
- * use and kept until mmd_close(). SPIN touches that mapping: SIGBUS if the device goes meanwhile.
+ * use and kept until mmd_close(). SPIN touches that mapping: SIGBUS if the device goes or is reset. A
+ * program may leave the call by siglongjmp(3) then, collect the transfer, and call again: after a
+ * reset that maps the page anew.
  *
  * Errors: as mmd_dma_submit(); -EIO, -ETIMEDOUT (the transfer goes on, collect it with
  * mmd_dma_wait()), -ENODEV as mmd_dma_wait(); -EINVAL mode; -EBUSY mode EVENTFD while an eventfd of
