@@ -226,7 +226,8 @@ static void buf_filled_by_dma_is_zero_when_reused(const void *arg)
 			int fd = dev_open(O_RDWR);
 			struct mmapdemo_buf_alloc m = buf_alloc(fd, kinds[k], len);
 			struct mmapdemo_buf_alloc d = buf_alloc(fd, MMAPDEMO_TECH_BAR, len);
-			void *mp = map_rw(fd, len, m.out_offset), *dp = map_rw(fd, len, d.out_offset);
+			void *mp = map_rw(fd, len, m.out_offset);
+			void *dp = map_rw(fd, len, d.out_offset);
 
 			CHECK_EQ(first_not(mp, len, 0), len);
 			CHECK_EQ(first_not(dp, len, 0), len);
@@ -336,8 +337,8 @@ static void buf_device_memory_never_overlaps(const void *arg)
 			CHECK_OK(buf_free(fd, b[k].handle));
 			b[k].p = NULL;
 		} else {
-			struct mmapdemo_buf_alloc a =
-				buf_alloc(fd, MMAPDEMO_TECH_BAR, 1 + rnd(&state) % (20 * PAGE));
+			u64 len = 1 + rnd(&state) % (20 * PAGE);
+			struct mmapdemo_buf_alloc a = buf_alloc(fd, MMAPDEMO_TECH_BAR, len);
 
 			b[k].handle = a.out_handle;
 			b[k].len = a.out_len;

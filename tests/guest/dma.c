@@ -124,7 +124,8 @@ static void odd_offsets_move_exactly(const void *arg)
 		{ 0, 0, 1 }, { 1, 0, 1 }, { 0, 1, 1 }, { 4095, 0, 1 }, { 0, 4095, 1 },
 		{ 4095, 4095, 2 }, { 4095, 0, 2 }, { 0, 4095, 2 }, { 4090, 3, 13 }, { 1, 2, 4096 },
 		{ 3, 1, 8192 }, { 4095, 1, 8193 }, { 2048, 2048, 4096 }, { 4097, 8191, 4095 },
-		{ 20 * PAGE - 1, 20 * PAGE - 1, 1 }, { 20 * PAGE - 3, 0, 3 }, { 0, 20 * PAGE - 5, 5 },
+		{ 20 * PAGE - 1, 20 * PAGE - 1, 1 }, { 20 * PAGE - 3, 0, 3 },
+		{ 0, 20 * PAGE - 5, 5 },
 		{ 0, 0, 20 * PAGE }, { 1, 1, 20 * PAGE - 1 }, { 0, 1, 20 * PAGE - 1 },
 	};
 	const struct kind *k = arg;
@@ -155,7 +156,8 @@ static void longest_moves_exactly(const void *arg)
 	const struct kind *k = arg;
 	int fd = dev_open(O_RDWR);
 	struct mmapdemo_info info = info_get(fd);
-	u64 len = k->technique == MMAPDEMO_TECH_VMALLOC ? info.out_dma_max_len : info.out_max_contig;
+	u64 len = k->technique == MMAPDEMO_TECH_VMALLOC ? info.out_dma_max_len :
+							  info.out_max_contig;
 	struct pair p;
 
 	if (len > info.out_dma_max_len)

@@ -70,7 +70,8 @@ static void dma_range_outside_either_buffer_einval(const void *arg)
 {
 	static const struct { u64 off, len; } bad[] = {
 		{ 0, 2 * PAGE + 1 }, { 1, 2 * PAGE }, { 2 * PAGE, 1 }, { 2 * PAGE - 1, 2 },
-		{ 2 * PAGE + 1, 1 }, { ~0ULL, 1 }, { ~0ULL, 2 }, { ~0ULL - 7, 8 }, { ~0ULL - 7, 16 },
+		{ 2 * PAGE + 1, 1 }, { ~0ULL, 1 }, { ~0ULL, 2 }, { ~0ULL - 7, 8 },
+		{ ~0ULL - 7, 16 },
 		{ 1ULL << 63, 1 }, { 1ULL << 32, 1 }, { (1ULL << 32) + 8, 8 }, { 0, 1ULL << 32 },
 		{ 0, (1ULL << 32) + 8 }, { 8, ~0ULL - 7 }, { 0, ~0ULL }, { 0, 1ULL << 63 },
 	};

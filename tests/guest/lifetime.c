@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -398,6 +399,32 @@ static void with_waiters_wakes_them_with_enodev(const void *arg)
 	w->back();
 }
 
+static void with_pollers_wakes_them(const void *arg)
+{
+	const struct way *w = arg;
+	struct wait_job jobs[2] = { { .fd = dev_open(O_RDWR) }, { .fd = dev_open(O_RDONLY) } };
+	u64 start, limit;
+	pthread_t t[2];
+
+	if (w->asks_qemu)
+		qmp_require();
+	for (int i = 0; i < 2; i++)
+		CHECK(!pthread_create(&t[i], NULL, poll_waiter, &jobs[i]));
+	while (!jobs[0].waiting || !jobs[1].waiting)
+		sleep_ms(1);
+	sleep_ms(20);
+	start = now_ns();
+	away(w);
+	limit = (w->asks_qemu ? now_ns() : start) + WAKE_MS * 1000000ULL;
+	for (int i = 0; i < 2; i++) {
+		pthread_join(t[i], NULL);
+		CHECK_EQ(jobs[i].ret, 1);
+		CHECK_EQ(jobs[i].revents & (POLLHUP | POLLERR), POLLHUP | POLLERR);
+		CHECK(jobs[i].woken < limit);
+	}
+	w->back();
+}
+
 /* --- transfers ------------------------------------------------------------------------------------------ */
 
 static void with_transfers_running_moves_nothing_afterwards(const void *arg)
@@ -492,6 +519,20 @@ static void *opener(void *arg)
 	return NULL;
 }
 
+/*
+ * Where the function itself goes, all of it on one processor. QEMU 10.0 looks a processor's cached
+ * MMIO addresses up in the newest memory map and asserts (iotlb_to_section) when another processor
+ * has changed that map meanwhile; and every interrupt between processors is MMIO, to the local APIC.
+ */
+static void one_processor(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	CHECK_SYS(sched_setaffinity(0, sizeof(set), &set));
+}
+
 static void under_constant_opening_is_survived(const void *arg)
 {
 	const struct way *w = arg;
@@ -500,10 +541,12 @@ static void under_constant_opening_is_survived(const void *arg)
 
 	if (w->asks_qemu)
 		qmp_require();
+	if (w->away != driver_unbind)
+		one_processor();
 	race_over = false;
 	for (int i = 0; i < 2; i++)
 		CHECK(!pthread_create(&t[i], NULL, opener, &opened[i]));
-	for (int i = 0; i < (w->asks_qemu ? 2 : 8); i++) {
+	for (int i = 0; i < (w->away == driver_unbind ? 8 : 3); i++) {
 		away(w);
 		w->back();
 		sleep_ms(5);
@@ -533,6 +576,7 @@ void register_lifetime(void)
 	way_add(with_the_file_closed_and_mapped_touch_is_sigbus,
 		"with_the_file_closed_and_mapped_touch_is_sigbus");
 	way_add(under_constant_touching_ends_in_sigbus, "under_constant_touching_ends_in_sigbus");
+	way_add(with_pollers_wakes_them, "with_pollers_wakes_them");
 	way_add(with_waiters_wakes_them_with_enodev, "with_waiters_wakes_them_with_enodev");
 	way_add(with_transfers_running_moves_nothing_afterwards,
 		"with_transfers_running_moves_nothing_afterwards");

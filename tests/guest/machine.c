@@ -189,7 +189,7 @@ void module_reload(const char *parameters)
 void raw_bar_require(bool on)
 {
 	if (raw_bar_allowed() != on)
-		module_reload(on ? "allow_raw_bar=1" : "allow_raw_bar=0");
+		file_write("/sys/module/mmapdemo/parameters/allow_raw_bar", on ? "Y" : "N");
 	CHECK(raw_bar_allowed() == on);
 }
 

@@ -29,7 +29,7 @@ void node_wait(bool there);		/* devtmpfs follows a moment later */
 /* Load the module with these parameters in place of what is loaded. */
 void module_reload(const char *parameters);
 
-/* Have allow_raw_bar on or off. No file may be open. */
+/* Have the module parameter allow_raw_bar on or off. */
 void raw_bar_require(bool on);
 
 /* Undo busy_start(), from the runner. */

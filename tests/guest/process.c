@@ -125,13 +125,21 @@ static void open_exclusive_leaves_no_leftovers(const void *arg)
 	memset(p + r.out_len - 64 * PAGE, 0xdd, 64 * PAGE);
 	unmap(p, r.out_len);
 	close(fd);
-	fd = dev_open(O_RDWR);
-	len = info_get(fd).out_mem_free;
-	a = buf_alloc(fd, MMAPDEMO_TECH_BAR, len);
-	p = map_ro(fd, len, a.out_offset);
-	at = first_not(p, len, 0);
-	if (at != len)
-		FAIL("byte %#zx of device memory is %#x", at, (unsigned char)p[at]);
+	/* Neither to the next one who has all of it, nor to one who has a buffer. */
+	for (int i = 0; i < 2; i++) {
+		fd = dev_open(O_RDWR | (i ? 0 : O_EXCL));
+		len = info_get(fd).out_mem_size;
+		a.out_offset = r.out_offset;
+		if (i)
+			a = buf_alloc(fd, MMAPDEMO_TECH_BAR, len);
+		p = map_ro(fd, len, a.out_offset);
+		at = first_not(p, len, 0);
+		if (at != len)
+			FAIL("%s: byte %#zx of device memory is %#x", i ? "buffer" : "region", at,
+			     (unsigned char)p[at]);
+		unmap(p, len);
+		close(fd);
+	}
 }
 
 /* --- descriptors handed on --------------------------------------------------------------------------- */
