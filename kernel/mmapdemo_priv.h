@@ -171,6 +171,7 @@ struct mmapdemo_file {
 	struct list_head done;		/* of these, the ended ones, in that order */
 	u32 num_xfers;
 	struct eventfd_ctx *eventfd;
+	struct mmapdemo_xfer *spare;	/* taken and given back by xchg() */
 
 	u64 mem_dirty_start;		/* of region MEM, what this file may have written */
 	u64 mem_dirty_end;

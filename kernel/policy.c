@@ -206,16 +206,27 @@ const struct mmapdemo_reg mmapdemo_regs[] = {
 
 const unsigned int mmapdemo_num_regs = sizeof(mmapdemo_regs) / sizeof(mmapdemo_regs[0]);
 
-/* A register whole, or one half of an 8-byte register: the device's own access rule. */
+/*
+ * A register whole, or one half of an 8-byte register: the device's own access rule. The list is in
+ * the order of offsets.
+ */
 static const struct mmapdemo_reg *reg_find(__u32 offset, __u32 width)
 {
-	const struct mmapdemo_reg *r;
+	unsigned int low = 0, high = mmapdemo_num_regs;
 
-	for (r = mmapdemo_regs; r < mmapdemo_regs + mmapdemo_num_regs; r++) {
-		if (r->offset == offset && r->width == width)
-			return r;
-		if (r->width == 8 && width == 4 && (r->offset == offset || r->offset + 4 == offset))
-			return r;
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+		const struct mmapdemo_reg *r = &mmapdemo_regs[mid];
+
+		if (offset < r->offset) {
+			high = mid;
+		} else if (offset >= r->offset + r->width) {
+			low = mid + 1;
+		} else {
+			if (width == r->width)
+				return offset == r->offset ? r : NULL;
+			return width == 4 && !(offset & 3) ? r : NULL;
+		}
 	}
 	return NULL;
 }

@@ -68,28 +68,38 @@ static int check_pieces(struct mmapdemo_xfer *x)
 	return 0;
 }
 
+/* The file keeps one for the next transfer: allocating and charging costs more than starting it. */
+static void xfer_destroy(struct mmapdemo_file *mf, struct mmapdemo_xfer *x)
+{
+	if (cmpxchg(&mf->spare, NULL, x))
+		kfree(x);
+}
+
 static struct mmapdemo_xfer *xfer_create(struct mmapdemo_file *mf,
 					 const struct mmapdemo_dma_submit *arg,
 					 struct mmapdemo_buf *mem, struct mmapdemo_buf *dev)
 {
 	struct mmapdemo_dev *mdev = mf->mdev;
-	struct mmapdemo_xfer *x = kzalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
+	struct mmapdemo_xfer *x;
 
+	x = xchg(&mf->spare, NULL) ?: kmalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
 	if (!x)
 		return NULL;
-	x->mf = mf;
-	x->mem = mem;
-	x->dev = dev;
-	x->mem_off = arg->mem_off;
-	x->dev_off = dev->phys - mdev->mem.phys + arg->dev_off;
-	x->user_data = arg->user_data;
-	x->len = arg->len;
-	x->repeat = arg->repeat;
-	x->to_device = arg->direction == MMAPDEMO_DMA_TO_DEVICE;
-	x->want_irq = !(arg->flags & MMAPDEMO_DMA_NO_IRQ);
-	x->timed = arg->flags & MMAPDEMO_DMA_TIMED;
-	x->bounced = mem->tech->id != MMAPDEMO_TECH_COHERENT &&
-		     dma_need_sync(&mdev->pdev->dev, mem->bus[0]);
+	*x = (struct mmapdemo_xfer) {
+		.mf = mf,
+		.mem = mem,
+		.dev = dev,
+		.mem_off = arg->mem_off,
+		.dev_off = dev->phys - mdev->mem.phys + arg->dev_off,
+		.user_data = arg->user_data,
+		.len = arg->len,
+		.repeat = arg->repeat,
+		.to_device = arg->direction == MMAPDEMO_DMA_TO_DEVICE,
+		.want_irq = !(arg->flags & MMAPDEMO_DMA_NO_IRQ),
+		.timed = arg->flags & MMAPDEMO_DMA_TIMED,
+		.bounced = mem->tech->id != MMAPDEMO_TECH_COHERENT &&
+			   dma_need_sync(&mdev->pdev->dev, mem->bus[0]),
+	};
 	return x;
 }
 
@@ -161,7 +171,8 @@ int mmapdemo_ioctl_dma_submit(struct mmapdemo_file *mf, struct mmapdemo_dma_subm
 		goto put;
 	return 0;
 put:
-	kfree(x);
+	if (x)
+		xfer_destroy(mf, x);
 	mmapdemo_buf_put(mem);
 	mmapdemo_buf_put(dev);
 	return ret;
@@ -307,7 +318,7 @@ int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *
 	arg->out_host_ns = x->host_ns;
 	arg->out_error = x->error;
 	ret = x->error ? -EIO : 0;
-	kfree(x);
+	xfer_destroy(mf, x);
 	return ret;
 }
 
@@ -338,6 +349,7 @@ void mmapdemo_xfers_drop(struct mmapdemo_file *mf)
 	struct mmapdemo_engine *engine = &mf->mdev->engine;
 	struct mmapdemo_xfer *x, *next;
 
+	kfree(mf->spare);
 	if (list_empty(&mf->xfers))
 		return;
 	spin_lock_irq(&engine->lock);
