@@ -110,7 +110,10 @@ int main(int argc, char **argv)
 	int fd, len, opt, ret;
 
 	while ((opt = getopt(argc, argv, "t:")) != -1) {
-		if (opt != 't' || (seconds = strtod(optarg, NULL)) <= 0)
+		if (opt != 't')
+			goto usage;
+		seconds = strtod(optarg, NULL);
+		if (!(seconds > 0 && seconds < 1e6))
 			goto usage;
 	}
 	if (optind + 1 != argc || strchr(argv[optind], '\n'))

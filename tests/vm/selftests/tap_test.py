@@ -55,10 +55,10 @@ class CountTap(unittest.TestCase):
         self.assertEqual(self.counted("1..1\nnot ok 1 - one\n", 0), (0, 1, 0))
 
     def test_todo_is_no_excuse(self):
-        self.assertEqual(self.counted("1..1\nnot ok 1 - one # TODO later\n"), (0, 1, 0))
+        self.assertEqual(self.counted("1..1\nnot ok 1 - one # todo later\n"), (0, 1, 0))
 
     def test_todo_that_passes_is_no_pass(self):
-        self.assertEqual(self.counted("1..1\nok 1 - one # TODO later\n"), (0, 1, 0))
+        self.assertEqual(self.counted("1..1\nok 1 - one # todo later\n"), (0, 1, 0))
 
     def test_crash_after_last_test_fails(self):
         self.assertEqual(self.counted(GOOD, -6), (2, 1, 0))
@@ -114,6 +114,10 @@ class CountSummary(unittest.TestCase):
 
     def test_failed_keeps_count(self):
         self.assertEqual(self.counted("3 passed, 2 failed, 0 skipped\n", 1), (3, 2, 0))
+
+    def test_failures_are_named(self):
+        count = count_summary("ok - a\nnot ok - b\n    why\n1 passed, 1 failed, 0 skipped\n", 1, "s")
+        self.assertEqual((count.failed, count.failures), (1, ["s: b"]))
 
     def test_no_last_line_fails(self):
         self.assertEqual(self.counted("3 passed, 0 failed, 1 skipped\nTraceback\n", 1), (0, 1, 0))

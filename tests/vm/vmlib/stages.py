@@ -119,9 +119,13 @@ def count_meson_test(entry):
     return count
 
 
-def style(log):
+def style(*arguments):
     """Style checks over the whole tree."""
-    return tap.count_summary(*program([os.path.join(paths.TOP, "tests", "style", "run")], log, 900), "style")
+    def stage(log):
+        words = [os.path.join(paths.TOP, "tests", "style", "run"), *arguments]
+        return tap.count_summary(*program(words, log, 1800), "style")
+
+    return stage
 
 
 def qtest(qemu):
@@ -169,36 +173,3 @@ def guest_tests(built, accelerator, one, timeout):
         return count
 
     return stage
-
-
-# File: types of complaint that do not hold there.
-CHECKPATCH_EXCEPTIONS = {
-    # A list for X-macros is a piece of code, not a value to be put in parentheses.
-    "kernel/include/uapi/linux/mmapdemo_hw.h": "COMPLEX_MACRO",
-}
-
-
-def kernel_checkpatch(log):
-    """The kernel's own style check over each file of the driver and of the contracts."""
-    directory, status = program([os.path.join(paths.VM, "fetch-checkpatch")], log, 1800)
-    count = tap.Count()
-    if status != 0:
-        count.fail(f"kernel-checkpatch: checkpatch.pl could not be fetched ({tap.describe(status)})")
-        return count
-    script = os.path.join(directory.strip().splitlines()[-1], "checkpatch.pl")
-    for place, _, names in sorted(os.walk(os.path.join(paths.TOP, "kernel"))):
-        for name in sorted(names):
-            if not name.endswith((".c", ".h")):
-                continue
-            path = os.path.relpath(os.path.join(place, name), paths.TOP)
-            ignored = ["--ignore", CHECKPATCH_EXCEPTIONS[path]] if path in CHECKPATCH_EXCEPTIONS else []
-            out, status = program(["perl", script, "--no-tree", "--no-summary", "--terse", "--show-types", *ignored,
-                                   "-f", path], log, 120)
-            if status == 0 and not out.strip():
-                count.passed += 1
-            else:
-                lines = out.strip().splitlines()
-                count.fail(f"{lines[0] if lines else path} ({len(lines)} in all)")
-    if not count.total:
-        count.fail("kernel-checkpatch: no files to check")
-    return count

@@ -103,7 +103,7 @@ def _count_test(count, test, seen, what):
 
 
 def count_summary(text, status, what):
-    """Count a program whose last line is "N passed, N failed, N skipped"."""
+    """Count a program whose last line is "N passed, N failed, N skipped"; its "not ok" lines are shown."""
     count = Count()
     lines = text.rstrip().splitlines()
     found = _SUMMARY.fullmatch(lines[-1].strip()) if lines else None
@@ -111,10 +111,12 @@ def count_summary(text, status, what):
         count.fail(f"{what}: its last line is no count: it died (it ended with {describe(status)})")
         return count
     count.passed, count.failed, count.skipped = (int(number) for number in found.groups())
-    if count.failed:
-        count.failures.append(f"{what}: {count.failed} failed, see its log")
-    if count.skipped:
-        count.skips.append(f"{what}: {count.skipped} skipped, see its log")
+    named = [_TEST.match(line) for line in lines]
+    count.failures = [f"{what}: {test.group(3)}" for test in named if test and test.group(1)]
+    count.skips = [f"{what}: {test.group(3)}" for test in named
+                   if test and not test.group(1) and _DIRECTIVE.match(test.group(3))]
+    if len(count.failures) != count.failed:
+        count.failures.append(f"{what}: {count.failed} failed")
     if count.total == 0:
         count.fail(f"{what}: no tests at all")
     if status != 0 and count.failed == 0:
