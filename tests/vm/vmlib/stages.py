@@ -137,6 +137,48 @@ def qtest(qemu):
     return stage
 
 
+def runner(built, accelerator):
+    """The runner itself, with guests that report, die, hang, and complain."""
+    def boot(command, total=120):
+        options = machine.Options()
+        options.accel = accelerator
+        options.mmapdemo = None
+        options.peers = False
+        job = guest.Job([command])
+        job.load_module = False
+        out = bytearray()
+        return session.boot("test-runner", built, options, job, session.Limits(100, total), out.extend), bytes(out)
+
+    def stage(log):
+        count = tap.Count()
+
+        def check(good, name, seen):
+            log.write(f"{'ok' if good else 'not ok'} - {name}: {seen}\n".encode())
+            if good:
+                count.passed += 1
+            else:
+                count.fail(f"runner: {name}: {seen}")
+
+        outcome, out = boot("printf 'a\\n\\0b END c'; echo text >/results/file; vmctl '{\"execute\": \"stop-it\"}' "
+                            ">/results/vmctl; echo $? >>/results/vmctl; echo '<4>BUG: planted' >/dev/kmsg; exit 7")
+        check(outcome.status == 7 and not outcome.error, "status_comes_back", (outcome.status, outcome.error))
+        check(out == b"a\n\0b END c", "output_comes_back_unchanged", out)
+        results = os.path.join(outcome.directory, "results")
+        check(guest.tail(os.path.join(results, "file"), 1) == ["text"], "files_come_back", os.listdir(results))
+        reply = guest.tail(os.path.join(results, "vmctl"), 2)
+        check("CommandNotFound" in reply[0] and reply[1] == "1", "monitor_answers_the_guest", reply)
+        check([kind for kind, _ in outcome.kernel_messages] == ["BUG"], "kernel_message_is_seen", outcome.kernel_messages)
+        outcome, _ = boot("echo c >/proc/sysrq-trigger")
+        check(outcome.status is None and outcome.error and outcome.kernel_messages, "panic_is_a_failure", outcome.error)
+        outcome, _ = boot("poweroff -f")
+        check(outcome.status is None and outcome.error, "silent_end_is_a_failure", outcome.error)
+        outcome, out = boot("echo before; sleep 1000", total=20)
+        check(outcome.status is None and outcome.error and out == b"before\n", "hang_is_a_failure", outcome.error)
+        return count
+
+    return stage
+
+
 class Boot:
     """One guest of the guest stage: name, how it differs from the plain one, which tests."""
 
