@@ -62,7 +62,7 @@ void mmb_print_intro(const struct mmb_session *s, const json_t *env)
 {
 	fprintf(s->out, "mmapdemo benchmark: device %s (%s), %s of device memory\n",
 		s->info.bus_id, mmd_path(s->dev), MMB_SIZE_NAME(s->info.mem_size));
-	fprintf(s->out, "Linux %s; %s, accelerator %s; CPU %s; clock %s\n", env_text(env, "kernel"),
+	fprintf(s->out, "Linux %s; QEMU %s, accelerator %s; CPU %s; clock %s\n", env_text(env, "kernel"),
 		env_text(env, "qemu_version"), env_text(env, "accelerator"),
 		env_text(env, "cpu_model"), env_text(env, "clocksource"));
 	if (is_emulated(env))

@@ -219,6 +219,9 @@ void mmb_controls_close(struct mmb_session *s)
 		if (mmb_summarize(row->series.v, row->series.n, &row->sum))
 			abort();
 		row->hist = histogram(&row->series);
+		if (!(row->sum.spread <= MMB_SPREAD_MAX))
+			mmb_row_reason(row, MMB_NOISY, "scattered over the whole run; each case "
+				       "was judged by its own part of it");
 	}
 }
 

@@ -59,7 +59,7 @@ int mmb_trace_one(struct mmb_session *s)
 	if (rc)
 		return 1;
 	fputs("Look for these sequence numbers in the driver's tracepoints "
-	      "(/sys/kernel/tracing/events/mmapdemo) and in QEMU's trace (-trace 'mmapdemo_*').\n",
-	      s->out);
+	      "(/sys/kernel/tracing/events/mmapdemo; trace_clock mono makes the times comparable) "
+	      "and in QEMU's trace (-trace 'mmapdemo_*').\n", s->out);
 	return fflush(s->out) ? 1 : 0;
 }

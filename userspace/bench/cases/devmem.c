@@ -33,13 +33,13 @@ enum mmb_rc mmb_devmem_setup(struct mmb_case *c)
 	if (err)
 		return mmb_failed(c, MMD_CALL_BUF_ALLOC, err);
 	if (d->ours->map.len < MMB_DEVMEM_USED)
-		return mmb_skip(c, "less than 1 MiB + 4 KiB of device memory is free");
+		return mmb_skip(c, "less than 1.6 MiB of device memory is free");
 	if (mmb_pci_open(&d->ivshmem, "ivshmem-plain", IVSHMEM_VENDOR, IVSHMEM_DEVICE, 2, wc,
 			 d->why, sizeof(d->why)))
 		return MMB_OK;
 	d->has_ivshmem = d->ivshmem.bar_len >= MMB_DEVMEM_USED;
 	if (!d->has_ivshmem) {
-		snprintf(d->why, sizeof(d->why), "the ivshmem device is smaller than 1 MiB + 4 KiB");
+		snprintf(d->why, sizeof(d->why), "the ivshmem device is smaller than 1.6 MiB");
 		return MMB_OK;
 	}
 	d->saved = malloc(MMB_DEVMEM_USED);
@@ -60,6 +60,12 @@ void mmb_devmem_teardown(struct mmb_case *c)
 	free(d->saved);
 	free(d);
 	c->priv = NULL;
+}
+
+/* 37 has no divisor in common with the number of places: all are visited. */
+uint64_t mmb_place(const struct mmb_arm *arm)
+{
+	return (arm->rounds.n * 37 + 1) % MMB_PLACES * MMB_PAGE;
 }
 
 struct mmb_arm *mmb_devmem_arm(struct mmb_case *c, const char *id, const char *what, mmb_run_fn run,
@@ -90,15 +96,9 @@ struct mmb_arm *mmb_ivshmem_arm(struct mmb_case *c, const char *id, const char *
 
 #define WORD	0x5ca1ab1e5ca1ab1eULL
 
-/*
- * The window moves on by an odd number of pages with each round, alike in both memories: what one
- * address has to do with another in the host's caches is not to decide.
- */
 static volatile void *window(const struct mmb_arm *arm)
 {
-	size_t places = (MMB_STREAM_MAX - MMB_WINDOW) / MMB_PAGE;
-
-	return mmd_mmio_at(arm->data, (arm->rounds.n * 37 + 1) % places * MMB_PAGE);
+	return mmd_mmio_at(arm->data, mmb_place(arm));
 }
 
 static enum mmb_rc load_run(struct mmb_arm *arm, uint64_t ops)
@@ -121,21 +121,23 @@ static enum mmb_rc store_run(struct mmb_arm *arm, uint64_t ops)
 
 static enum mmb_rc pread_run(struct mmb_arm *arm, uint64_t ops)
 {
+	uint64_t offset = arm->offset + mmb_place(arm);
 	uint64_t word;
 	int err = 0;
 
 	for (uint64_t i = 0; i < ops && !err; i++)
-		err = mmd_pread(arm->c->s->dev, arm->offset, &word, arm->tag);
+		err = mmd_pread(arm->c->s->dev, offset, &word, arm->tag);
 	return err ? mmb_failed(arm->c, MMD_CALL_PREAD, err) : MMB_OK;
 }
 
 static enum mmb_rc pwrite_run(struct mmb_arm *arm, uint64_t ops)
 {
+	uint64_t offset = arm->offset + mmb_place(arm);
 	uint64_t word = WORD;
 	int err = 0;
 
 	for (uint64_t i = 0; i < ops && !err; i++)
-		err = mmd_pwrite(arm->c->s->dev, arm->offset, &word, arm->tag);
+		err = mmd_pwrite(arm->c->s->dev, offset, &word, arm->tag);
 	return err ? mmb_failed(arm->c, MMD_CALL_PWRITE, err) : MMB_OK;
 }
 

@@ -11,7 +11,8 @@
 
 #define MMB_STREAM_MAX	(1u << 20)			/* largest block */
 #define MMB_STREAM_L4	(64u << 10)			/* what L4 is judged by: well inside the caches */
-#define MMB_DEVMEM_USED	(MMB_STREAM_MAX + MMB_PAGE)	/* of either memory, with a guard */
+#define MMB_PLACES	128u				/* pages a block is moved about by */
+#define MMB_DEVMEM_USED	(MMB_STREAM_MAX + (MMB_PLACES + 1) * MMB_PAGE)	/* with a guard */
 
 struct mmb_devmem {
 	struct mmb_mem *ours;
@@ -30,5 +31,13 @@ struct mmb_arm *mmb_devmem_arm(struct mmb_case *c, const char *id, const char *w
 			       unsigned int width);
 struct mmb_arm *mmb_ivshmem_arm(struct mmb_case *c, const char *id, const char *what,
 				mmb_run_fn run, unsigned int width);
+
+/**
+ * mmb_place() - byte offset of what this round works on, alike for all arms of the round.
+ *
+ * The emulated TLB and the host's caches see some pairs of addresses collide (read(2) copies by
+ * way of a kernel buffer whose address nobody outside knows), so no single place may decide.
+ */
+uint64_t mmb_place(const struct mmb_arm *arm);
 
 #endif /* MMB_DEVMEM_H */

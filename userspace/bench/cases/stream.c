@@ -16,10 +16,15 @@ static const struct mmb_group group = {
 	.shown_per = 1000,
 };
 
+static volatile void *device_of(const struct mmb_arm *arm)
+{
+	return mmd_mmio_at(arm->data, mmb_place(arm));
+}
+
 /* Each round at another odd distance, the same one for all arms of the round. */
 static unsigned char *ram_of(const struct mmb_arm *arm)
 {
-	return mmb_skewed(arm->c->s, arm->data, (unsigned int)arm->rounds.n);
+	return mmb_skewed(arm->c->s, device_of(arm), (unsigned int)arm->rounds.n);
 }
 
 static enum mmb_rc read_run(struct mmb_arm *arm, uint64_t ops)
@@ -27,7 +32,7 @@ static enum mmb_rc read_run(struct mmb_arm *arm, uint64_t ops)
 	unsigned char *ram = ram_of(arm);
 
 	for (uint64_t i = 0; i < ops; i++)
-		mmd_mem_from_device(ram, arm->data, arm->c->len);
+		mmd_mem_from_device(ram, device_of(arm), arm->c->len);
 	return MMB_OK;
 }
 
@@ -36,7 +41,7 @@ static enum mmb_rc write_run(struct mmb_arm *arm, uint64_t ops)
 	unsigned char *ram = ram_of(arm);
 
 	for (uint64_t i = 0; i < ops; i++)
-		mmd_mem_to_device(arm->data, ram, arm->c->len);
+		mmd_mem_to_device(device_of(arm), ram, arm->c->len);
 	return MMB_OK;
 }
 
@@ -46,7 +51,7 @@ static enum mmb_rc memcpy_run(struct mmb_arm *arm, uint64_t ops)
 	unsigned char *ram = ram_of(arm);
 
 	for (uint64_t i = 0; i < ops; i++) {
-		memcpy(ram, arm->data, arm->c->len);
+		memcpy(ram, (void *)device_of(arm), arm->c->len);
 		__asm__ __volatile__("" : : "r"(ram) : "memory");
 	}
 	return MMB_OK;
@@ -58,7 +63,8 @@ static enum mmb_rc pread_run(struct mmb_arm *arm, uint64_t ops)
 	int err = 0;
 
 	for (uint64_t i = 0; i < ops && !err; i++)
-		err = mmd_pread(arm->c->s->dev, arm->offset, ram, arm->c->len);
+		err = mmd_pread(arm->c->s->dev, arm->offset + mmb_place(arm), ram,
+				arm->c->len);
 	return err ? mmb_failed(arm->c, MMD_CALL_PREAD, err) : MMB_OK;
 }
 
@@ -68,7 +74,8 @@ static enum mmb_rc pwrite_run(struct mmb_arm *arm, uint64_t ops)
 	int err = 0;
 
 	for (uint64_t i = 0; i < ops && !err; i++)
-		err = mmd_pwrite(arm->c->s->dev, arm->offset, ram, arm->c->len);
+		err = mmd_pwrite(arm->c->s->dev, arm->offset + mmb_place(arm), ram,
+				arm->c->len);
 	return err ? mmb_failed(arm->c, MMD_CALL_PWRITE, err) : MMB_OK;
 }
 
@@ -131,8 +138,8 @@ static enum mmb_rc setup(struct mmb_case *c)
 static enum mmb_rc check_arm(struct mmb_arm *arm)
 {
 	struct mmb_proof proof = {
-		.from = reads(arm) ? arm->data : ram_of(arm),
-		.to = reads(arm) ? ram_of(arm) : arm->data,
+		.from = reads(arm) ? device_of(arm) : ram_of(arm),
+		.to = reads(arm) ? ram_of(arm) : (volatile unsigned char *)device_of(arm),
 		.len = arm->c->len,
 		.behind = 64,
 		.seed = arm->c->s->opt->seed + arm->rounds.n,
