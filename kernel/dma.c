@@ -314,6 +314,18 @@ static void engine_next(struct mmapdemo_engine *engine)
 
 /* --- called with engine->lock held ---------------------------------------------------------- */
 
+static bool engine_wants_drain(struct mmapdemo_engine *engine)
+{
+	struct mmapdemo_xfer *x;
+
+	lockdep_assert_held(&engine->lock);
+
+	if (!list_empty(&engine->retired) || !llist_empty(&engine->dead_bufs))
+		return true;
+	x = list_first_entry_or_null(&engine->fifo, struct mmapdemo_xfer, node);
+	return x && !engine->cur && x->bounced && !x->prepared;
+}
+
 /**
  * mmapdemo_engine_reap() - notice the end of the running transfer, and start the next
  * @mdev: the device
@@ -323,17 +335,23 @@ static void engine_next(struct mmapdemo_engine *engine)
 bool mmapdemo_engine_reap(struct mmapdemo_dev *mdev)
 {
 	struct mmapdemo_engine *engine = &mdev->engine;
-	struct mmapdemo_xfer *x;
 
 	lockdep_assert_held(&engine->lock);
 
 	cur_reap(engine);
 	engine_next(engine);
+	return engine_wants_drain(engine);
+}
 
-	if (!list_empty(&engine->retired) || !llist_empty(&engine->dead_bufs))
-		return true;
-	x = list_first_entry_or_null(&engine->fifo, struct mmapdemo_xfer, node);
-	return x && !engine->cur && x->bounced && !x->prepared;
+/* Let the worker drain, if it is necessary. */
+void mmapdemo_engine_defer(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	lockdep_assert_held(&engine->lock);
+
+	if (!engine->stopped && engine_wants_drain(engine))
+		queue_work(system_highpri_wq, &engine->drain_work);
 }
 
 /**
@@ -411,15 +429,13 @@ void mmapdemo_engine_cancel(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
 
 /* --- process context ------------------------------------------------------------------------ */
 
-/*
- * One step of what cannot be done under the lock, which is dropped meanwhile. False: nothing to
- * do.
- */
-static bool drain_step(struct mmapdemo_engine *engine)
+/* One copy from bounce buffers and one to them, for which the lock is dropped. */
+static void drain_copy(struct mmapdemo_engine *engine)
 {
 	struct mmapdemo_xfer *x;
 
 	lockdep_assert_held(&engine->drain_lock);
+	lockdep_assert_held(&engine->lock);
 
 	x = list_first_entry_or_null(&engine->retired, struct mmapdemo_xfer, node);
 	if (x) {
@@ -430,12 +446,11 @@ static bool drain_step(struct mmapdemo_engine *engine)
 		list_del_init(&x->node);
 		xfer_complete(engine, x);
 		engine_next(engine);
-		return true;
 	}
 
 	x = list_first_entry_or_null(&engine->fifo, struct mmapdemo_xfer, node);
 	if (!x || engine->cur || !x->bounced || x->prepared)
-		return false;
+		return;
 	x->state = MMAPDEMO_XFER_PREPARING;
 	spin_unlock_irq(&engine->lock);
 	xfer_sync(x, x->len, true);
@@ -445,15 +460,15 @@ static bool drain_step(struct mmapdemo_engine *engine)
 	if (x->cancelled)
 		mmapdemo_engine_cancel(engine_dev(engine), x);
 	engine_next(engine);
-	return true;
 }
 
 /**
- * mmapdemo_engine_drain() - do what transfers need of process context
+ * mmapdemo_engine_drain() - do what transfers need of process context, once
  * @mdev: the device
  *
- * When it returns, no transfer is in the middle of such a step, and no buffer that a finished
- * transfer was the last to use is left.
+ * A transfer that was leaving the device, or being prepared for it, is done or started when it
+ * returns. What comes after that is left to the worker: who waits for one transfer does not work
+ * for all.
  */
 void mmapdemo_engine_drain(struct mmapdemo_dev *mdev)
 {
@@ -462,12 +477,15 @@ void mmapdemo_engine_drain(struct mmapdemo_dev *mdev)
 
 	mutex_lock(&engine->drain_lock);
 	spin_lock_irq(&engine->lock);
-	while (drain_step(engine))
-		;
+	drain_copy(engine);
 	spin_unlock_irq(&engine->lock);
 	llist_for_each_entry_safe(buf, next, llist_del_all(&engine->dead_bufs), dead)
 		mmapdemo_buf_put(buf);
 	mutex_unlock(&engine->drain_lock);
+
+	spin_lock_irq(&engine->lock);
+	mmapdemo_engine_defer(mdev);
+	spin_unlock_irq(&engine->lock);
 }
 
 static void drain_work(struct work_struct *work)
@@ -513,8 +531,8 @@ void mmapdemo_engine_irq(struct mmapdemo_dev *mdev)
 
 	atomic64_inc(&engine->num_irqs);
 	spin_lock_irqsave(&engine->lock, flags);
-	if (mmapdemo_engine_reap(mdev) && !engine->stopped)
-		queue_work(system_highpri_wq, &engine->drain_work);
+	mmapdemo_engine_reap(mdev);
+	mmapdemo_engine_defer(mdev);
 	spin_unlock_irqrestore(&engine->lock, flags);
 }
 
@@ -613,6 +631,6 @@ void mmapdemo_engine_stop(struct mmapdemo_dev *mdev)
 
 	pci_clear_master(mdev->pdev);
 	cancel_delayed_work_sync(&engine->watchdog);
-	mmapdemo_engine_drain(mdev);
 	cancel_work_sync(&engine->drain_work);
+	mmapdemo_engine_drain(mdev);
 }

@@ -445,6 +445,7 @@ void mmapdemo_engine_arm(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
 int mmapdemo_engine_queue(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
 void mmapdemo_engine_cancel(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
 void mmapdemo_engine_drain(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_defer(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_irq(struct mmapdemo_dev *mdev);
 u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus);
 int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf);

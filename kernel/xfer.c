@@ -373,21 +373,19 @@ __poll_t mmapdemo_poll(struct file *file, poll_table *wait)
 	struct mmapdemo_file *mf = file->private_data;
 	struct mmapdemo_engine *engine = &mf->mdev->engine;
 	__poll_t events = 0;
-	bool drain;
 	int idx;
 
 	poll_wait(file, &mf->wait, wait);
 	if (mmapdemo_dev_enter(mf->mdev, &idx))
 		return EPOLLHUP | EPOLLERR;
 	spin_lock_irq(&engine->lock);
-	drain = mmapdemo_engine_reap(mf->mdev);
+	mmapdemo_engine_reap(mf->mdev);
 	if (list_empty(&mf->done))
 		file_arm(mf);
 	else
 		events = EPOLLIN | EPOLLRDNORM;
 	/* What is drained ends with a wakeup: the caller looks again. */
-	if (drain)
-		queue_work(system_highpri_wq, &engine->drain_work);
+	mmapdemo_engine_defer(mf->mdev);
 	spin_unlock_irq(&engine->lock);
 	mmapdemo_dev_exit(mf->mdev, idx);
 	return events;
