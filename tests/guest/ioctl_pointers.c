@@ -180,6 +180,7 @@ static pthread_t flip_start(u64 *word, u64 a, u64 b)
 	flip.a = a;
 	flip.b = b;
 	flip.over = false;
+	*word = a;
 	CHECK(!pthread_create(&t, NULL, flipper, NULL));
 	return t;
 }
@@ -207,6 +208,8 @@ static void buf_alloc_length_changed_meanwhile(const void *arg)
 		int ret;
 
 		a.technique = MMAPDEMO_TECH_BAR + i % 4;
+		/* Should the other thread not run for a while, there are still both. */
+		*(volatile u64 *)flip.word = i % 8 < 4 ? small : huge;
 		ret = call(fd, MMAPDEMO_IOC_BUF_ALLOC, &a);
 		if (ret && ret != -EINVAL)
 			FAIL("call %d: %s, wanted success or EINVAL", i, errno_word(ret));
@@ -263,7 +266,10 @@ static void dma_submit_offset_changed_meanwhile(const void *arg)
 	memset(m, 0xff, PAGE);
 	t = flip_start((u64 *)&s.dev_off, 0, PAGE);
 	for (int i = 0; i < FLIPS; i++) {
-		int ret = dma_submit(fd, &s);
+		int ret;
+
+		*(volatile u64 *)flip.word = i % 2 * PAGE;
+		ret = dma_submit(fd, &s);
 
 		if (!ret) {
 			granted++;

@@ -105,7 +105,7 @@ static void two_mappings_show_the_same_bytes(const void *arg)
 	char *a = object_map(&o), *b = object_map(&o);
 
 	CHECK_VMAS(&o, 2);
-	if (o.s->flags & SUBJ_REGS) {
+	if (o.flags & SUBJ_REGS) {
 		object_verify_page(&o, a, 0);
 		object_verify_page(&o, b, 0);
 	} else {
@@ -362,13 +362,13 @@ static void closed_file_leaves_the_mapping(const void *arg)
 	p = object_map(&o);
 	close(o.fd);
 	verify(&o, p, 0, PAGES < o.len / PAGE ? PAGES : o.len / PAGE);
-	if (!(o.s->flags & SUBJ_REGS))
+	if (!(o.flags & SUBJ_REGS))
 		memset(p, 0x66, o.len > 16 * PAGE ? PAGE : o.len);
-	if (!(o.s->flags & (SUBJ_EXCL | SUBJ_RAW)))
+	if (!(o.flags & (SUBJ_EXCL | SUBJ_RAW)))
 		CHECK_RET(map_try(dev_open(O_RDWR), PAGE, RW, MAP_SHARED, o.offset, NULL),
-			  o.s->flags & SUBJ_STANDING ? 0 : -ENOENT);
+			  o.flags & SUBJ_STANDING ? 0 : -ENOENT);
 	unmap(p, PAGE);
-	object_verify_page(&o, p + PAGE, o.s->flags & SUBJ_REGS ? 1 : ~0ULL);
+	object_verify_page(&o, p + PAGE, o.flags & SUBJ_REGS ? 1 : ~0ULL);
 }
 
 /* --- many at once ---------------------------------------------------------------------------------- */

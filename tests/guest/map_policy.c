@@ -181,7 +181,7 @@ static void one_page_leaves_neighbours_alone(const void *arg)
 	CHECK_EQ(touch_read(area + PAGE - 4, NULL), SIGSEGV);
 	CHECK_EQ(touch_read(area + 2 * PAGE, NULL), SIGSEGV);
 	/* ... nor in the object. */
-	if (o.s->flags & SUBJ_REGS)
+	if (o.flags & SUBJ_REGS)
 		return;
 	memset(p, 0x5a, PAGE);
 	p = map_ro(o.fd, PAGE, o.offset + PAGE);
@@ -439,7 +439,7 @@ static void writable_stays_writable(const void *arg)
 	CHECK_SYS(mprotect(p, PAGE, RW));
 	map_perms(p, perms);
 	CHECK(!strcmp(perms, "rw-s"));
-	if (!(o.s->flags & SUBJ_REGS))
+	if (!(o.flags & SUBJ_REGS))
 		CHECK_EQ(touch_write(p, 1), 0);
 }
 
@@ -448,7 +448,7 @@ static void vm_flags_are_as_the_chapter_says(const void *arg)
 	struct object o = object_get(arg, PAGES);
 	void *p = object_map(&o);
 	char flags[256];
-	u32 f = o.s->flags;
+	u32 f = o.flags;
 
 	vm_flags_get(p, flags, sizeof(flags));
 	diag("VmFlags:%s", flags);

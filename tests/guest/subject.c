@@ -47,10 +47,14 @@ static bool is_uc_bar(const struct subject *s)
 
 struct object object_get_in(const struct subject *s, int fd, unsigned int pages)
 {
-	struct object o = { .s = s, .fd = fd };
+	struct object o = { .s = s, .fd = fd, .flags = s->flags };
 	struct mmapdemo_region_info r;
 	struct mmapdemo_buf_alloc a;
 
+	/* The DMA API maps its memory page by page where an IOMMU made it one range. */
+	if (s->technique == MMAPDEMO_TECH_COHERENT &&
+	    (info_get(fd).out_state & MMAPDEMO_STATE_IOMMU))
+		o.flags &= ~(SUBJ_PFN | SUBJ_IO);
 	if (s->region != REGION_NONE) {
 		r = region_get(fd, s->region);
 		o.handle = r.out_handle;
@@ -138,7 +142,7 @@ void *object_map(const struct object *o)
 
 u64 object_live_pages(const struct object *o)
 {
-	return o->s->flags & SUBJ_REGS ? 1 : o->len / PAGE;
+	return o->flags & SUBJ_REGS ? 1 : o->len / PAGE;
 }
 
 void object_tag(const struct object *o)
@@ -146,7 +150,7 @@ void object_tag(const struct object *o)
 	u64 pages = object_live_pages(o);
 	u32 *p;
 
-	if (o->s->flags & SUBJ_REGS)
+	if (o->flags & SUBJ_REGS)
 		return;
 	p = map_rw(o->fd, pages * PAGE, o->offset);
 	for (u64 i = 0; i < pages; i++)
@@ -156,7 +160,7 @@ void object_tag(const struct object *o)
 
 void object_verify_page(const struct object *o, const void *page, u64 n)
 {
-	u32 want = o->s->flags & SUBJ_REGS ? MMAPDEMO_ID : TAG + n, got;
+	u32 want = o->flags & SUBJ_REGS ? MMAPDEMO_ID : TAG + n, got;
 	int sig;
 
 	if (n >= object_live_pages(o))

@@ -35,6 +35,7 @@ struct object {
 	u32 handle;
 	u64 offset;
 	u64 len;
+	u32 flags;		/* the subject's, as they are on this machine */
 };
 
 extern const struct subject subjects[];
