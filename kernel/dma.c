@@ -38,6 +38,8 @@ static struct mmapdemo_dev *engine_dev(struct mmapdemo_engine *engine)
  *
  * At the first transfer and for good, so that a buffer that is only mapped costs no addresses, and
  * no bounce buffers, and a small transfer no mapping.
+ *
+ * Return: 0; -ENOMEM if there is no room in the IOMMU, or no bounce buffers.
  */
 int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
 {

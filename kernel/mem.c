@@ -33,6 +33,8 @@ static void view_unmap(struct mmapdemo_mem *mem)
 /**
  * mmapdemo_mem_init() - take BAR2 over, as write-combining memory with nothing allocated
  * @mdev: the device; mem.phys and mem.size are set
+ *
+ * Return: 0, and mmapdemo_mem_exit() is due; -ENOMEM.
  */
 int mmapdemo_mem_init(struct mmapdemo_dev *mdev)
 {

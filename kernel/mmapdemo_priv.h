@@ -5,8 +5,8 @@
  * Not for: user space (include/uapi), decisions from numbers alone (policy.h), kernel versions
  * (compat.h).
  *
- * Locks, outermost first. A file takes those of a line while holding those of lines above it,
- * never the other way round.
+ * Locks, outermost first: one may be taken while those of the lines above it are held, never the
+ * other way round.
  *
  *   mmap_lock of a process    the core holds it around .mmap, .fault, .open and .close of a VMA
  *   mdev->gate (SRCU)         "the device is there": mmapdemo_dev_enter(). Never across an access
@@ -56,9 +56,7 @@ struct mmapdemo_buf;
 struct mmapdemo_file;
 struct mmapdemo_xfer;
 
-/*
- * Bytes moved between two looks at whether the device is still there, and between two reschedules.
- */
+/* Bytes moved between two looks at whether the device is still there. */
 #define MMAPDEMO_CHUNK		SZ_64K
 
 /* Largest physically contiguous allocation: the buddy allocator's, and by contract 4 MiB. */
@@ -100,12 +98,10 @@ struct mmapdemo_engine {
 	atomic64_t num_timeouts;
 };
 
-/**
- * struct mmapdemo_dev - one device
- *
- * Outlives the binding of the driver: @dev counts the references. Held by the binding (from
- * mmapdemo_dev_create() to mmapdemo_remove()), by the node's cdev, and by each open file. Mappings
- * and buffers hold it through their file.
+/*
+ * One device. Outlives the binding of the driver: `dev` counts the references. Held by the binding
+ * (from mmapdemo_dev_create() until devres has ended), by the node's cdev, and by each open file.
+ * Mappings and buffers hold it through their file.
  */
 struct mmapdemo_dev {
 	struct device dev;
@@ -129,10 +125,7 @@ struct mmapdemo_dev {
 	struct mmapdemo_engine engine;
 	atomic64_t num_sw_irqs;
 
-	/*
-	 * All mappings of all files live in this inode's address space, and can be found by
-	 * offset.
-	 */
+	/* The mappings of all files live in its address space, and are found there by offset. */
 	struct inode *inode;
 
 	struct mutex open_lock;		/* files, exclusive, gone */
@@ -214,12 +207,11 @@ extern const struct mmapdemo_technique mmapdemo_tech_pages;
 extern const struct mmapdemo_technique mmapdemo_tech_vmalloc;
 extern const struct mmapdemo_technique mmapdemo_tech_coherent;
 
-/**
- * struct mmapdemo_buf - anything that has an offset: a buffer, or a region
- *
- * @ref: held by the handle (for a region: by the binding), by each struct mmapdemo_map, by each
- *	transfer until it has ended, and by calls that are using the buffer. Its resources are
- *	released with the last one, or when the driver is unbound, whichever is first: @released
+/*
+ * Anything that has an offset: a buffer, or a region. `ref` is held by the handle (for a region: by
+ * the binding), by each struct mmapdemo_map, by each transfer until it has ended, and by calls that
+ * are using the buffer. Its resources are released with the last one, or when the driver is
+ * unbound, whichever is first: `released`.
  */
 struct mmapdemo_buf {
 	struct kref ref;
@@ -270,6 +262,8 @@ struct mmapdemo_map {
 
 /**
  * mmapdemo_dev_enter() - begin to use the device
+ * @mdev: the device
+ * @idx: for mmapdemo_dev_exit()
  *
  * Return: 0, and the device stays until mmapdemo_dev_exit(); -ENODEV if it is gone, for ever.
  */

@@ -9,12 +9,9 @@
 
 #include "mmapdemo_priv.h"
 
-/**
- * mmapdemo_hw_answers() - does the device decode its registers at this moment?
- * @mdev: the device
- *
- * A device that was pulled out reads as all ones, one whose BAR is switched off as zero in QEMU:
- * the ID is neither.
+/*
+ * Does the device decode its registers at this moment? A device that was pulled out reads as all
+ * ones, one whose BAR is switched off as zero in QEMU: the ID is neither.
  */
 bool mmapdemo_hw_answers(struct mmapdemo_dev *mdev)
 {
