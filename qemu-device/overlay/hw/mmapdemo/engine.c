@@ -6,17 +6,19 @@
  * pointers under the big lock; copying touches nothing but those pointers.
  * Three places copy:
  *
- *   inline   in the write to DMA_CMD, what is worth one slice;
+ *   inline   in the write to DMA_CMD, what is worth one chunk;
  *   vcpu     in a work item of the vCPU that wrote DMA_CMD, which runs as soon
  *            as that instruction is over. The big lock is dropped meanwhile, as
  *            it must not be in the handler, whose callers do not expect that;
- *   bh       in a bottom half that keeps the lock, one slice at a time: where
+ *   bh       in a bottom half that keeps the lock, one chunk at a time: where
  *            the write came from no vCPU (qtest, gdb, a device), under icount,
  *            and when a stopped machine runs again.
  *
  * At most one thread copies without the lock. It says so by slice.num and
- * slice_over; who needs it to be over holds the lock, waits for slice_over, and
- * accounts for the slice in its place (mmapdemo_engine_quiesce).
+ * slice_over, and looks at slice_cancel between chunks; who needs it to be over
+ * holds the lock, sets slice_cancel, waits for slice_over, and accounts for the
+ * slice in its place (mmapdemo_engine_quiesce). The lock is not retaken between
+ * chunks: that would wait for the stores of each to drain, some 300 ns.
  */
 
 #include "qemu/osdep.h"
@@ -28,23 +30,28 @@
 #include "trace.h"
 
 /*
+ * A timed run copies as much at a time as one transfer can have, and no more
+ * than some ten thousand times: a copy of one byte takes as long as one of 256.
+ */
+#define TIMED_LEN_MIN   256
+
+/*
  * Without address_space_map(): that answers a target which is not RAM by
  * reading from it into a bounce buffer, with whatever effect the read has.
  */
 uint8_t *mmapdemo_engine_map(MmapdemoState *s, uint64_t addr, hwaddr *len,
                              bool is_write, MemoryRegion **mrp)
 {
-    PCIDevice *pdev = PCI_DEVICE(s);
     MemTxAttrs attrs = {
         .memory = 1,
-        .requester_id = pci_requester_id(pdev),
+        .requester_id = pci_requester_id(s->pdev),
     };
     MemoryRegion *mr;
     hwaddr xlat;
 
     RCU_READ_LOCK_GUARD();
-    mr = address_space_translate(pci_get_address_space(pdev), addr, &xlat, len,
-                                 is_write, attrs);
+    mr = address_space_translate(pci_get_address_space(s->pdev), addr, &xlat,
+                                 len, is_write, attrs);
 
     /*
      * Direct access is not enough: it lets reads of ROM through. Our own BAR2
@@ -63,7 +70,7 @@ uint8_t *mmapdemo_engine_map(MmapdemoState *s, uint64_t addr, hwaddr *len,
 
 static bool transfer_is_small(const MmapdemoTransfer *x)
 {
-    return mmapdemo_dma_total(x) <= MMAPDEMO_SLICE_BYTES &&
+    return mmapdemo_dma_total(x) <= MMAPDEMO_CHUNK_BYTES &&
            x->sg_count <= MMAPDEMO_SLICE_PIECES;
 }
 
@@ -98,7 +105,7 @@ bool mmapdemo_engine_probe(MmapdemoState *s, const MmapdemoTransfer *x)
 static void slice_unmap(MmapdemoState *s, bool written)
 {
     MmapdemoSlice *sl = &s->slice;
-    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    AddressSpace *as = pci_get_address_space(s->pdev);
 
     for (unsigned i = 0; i < sl->num; i++) {
         MmapdemoPiece *p = &sl->piece[i];
@@ -140,44 +147,66 @@ static uint32_t slice_add(MmapdemoState *s, uint64_t addr, uint32_t want)
     return len;
 }
 
-/* Where and how much comes next; false at the end of the transfer */
-static bool slice_next(MmapdemoState *s, uint64_t *addr, uint32_t *left)
+/* Goes len bytes on in a list */
+static void list_advance(MmapdemoState *s, uint32_t *pos, uint32_t *off,
+                         uint32_t len)
 {
-    MmapdemoTransfer *x = &s->xfer;
-    MmapdemoSlice *sl = &s->slice;
+    while (len) {
+        uint32_t step = MIN(len, s->sg[*pos].len - *off);
 
-    if (x->cmd & MMAPDEMO_DMA_CMD_SG) {
-        if (sl->sg_pos == x->sg_count) {
-            return false;
+        len -= step;
+        *off += step;
+        if (*off == s->sg[*pos].len) {
+            *off = 0;
+            (*pos)++;
         }
-        *addr = s->sg[sl->sg_pos].addr + sl->sg_off;
-        *left = s->sg[sl->sg_pos].len - sl->sg_off;
-    } else {
-        /* A timed run begins anew with each copy */
-        uint32_t off = (sl->timed ? 0 : x->done) + sl->bytes;
-
-        if (off == x->len) {
-            return false;
-        }
-        *addr = x->addr + off;
-        *left = x->len - off;
     }
-    return true;
 }
 
 /*
- * Resolve what is to be copied next. False if there is nothing to do: no
- * transfer, machine stopped, another thread at it, or the target refused, which
- * ends the transfer.
+ * Fill the slice, with at most that many translations. False if part of the
+ * target is not RAM.
  */
-static bool slice_prepare(MmapdemoState *s)
+static bool slice_resolve(MmapdemoState *s, uint32_t max_bytes, unsigned max)
 {
     MmapdemoTransfer *x = &s->xfer;
     MmapdemoSlice *sl = &s->slice;
-    uint32_t max_bytes = MMAPDEMO_SLICE_BYTES;
-    unsigned max_pieces = MMAPDEMO_SLICE_PIECES;
-    uint64_t addr;
-    uint32_t left;
+    bool sg = x->cmd & MMAPDEMO_DMA_CMD_SG;
+    uint32_t begin = sl->timed ? 0 : x->done;   /* each timed copy is whole */
+    uint32_t pos = x->sg_pos, off = x->sg_off;
+
+    max_bytes = MIN(max_bytes, x->len - begin);
+    for (unsigned i = 0; sl->bytes < max_bytes && i < max; i++) {
+        uint64_t addr = x->addr + begin + sl->bytes;
+        uint32_t want = max_bytes - sl->bytes;
+        uint32_t got;
+
+        if (sg) {
+            addr = s->sg[pos].addr + off;
+            want = MIN(want, s->sg[pos].len - off);
+        }
+        got = slice_add(s, addr, want);
+        if (!got) {
+            x->sg_pos = pos;
+            return false;
+        }
+        if (sg) {
+            list_advance(s, &pos, &off, got);
+        }
+    }
+    return !sl->timed || sl->bytes == x->len;
+}
+
+/*
+ * See to what is to be copied next, at most max_bytes of it. False if there is
+ * nothing to do: no transfer, machine stopped, another thread at it, or the
+ * target refused, which ends the transfer.
+ */
+static bool slice_prepare(MmapdemoState *s, uint32_t max_bytes)
+{
+    MmapdemoTransfer *x = &s->xfer;
+    MmapdemoSlice *sl = &s->slice;
+    unsigned max_translations = MMAPDEMO_SLICE_PIECES;
 
     if (!mmapdemo_dma_busy(s) || !s->running || sl->num) {
         return false;
@@ -189,39 +218,20 @@ static bool slice_prepare(MmapdemoState *s)
 
     sl->timed = x->cmd & MMAPDEMO_DMA_CMD_TIMED;
     sl->from_device = x->cmd & MMAPDEMO_DMA_CMD_FROM_DEVICE;
-    sl->dev = s->mem_ptr + x->dev_off + (sl->timed ? 0 : x->done);
+    sl->dev = s->mem_ptr + x->dev_off;
     sl->bytes = 0;
     sl->repeat = 1;
-    sl->copied = 0;
+    sl->moved = 0;
     sl->ns = 0;
-    sl->sg_pos = x->sg_pos;
-    sl->sg_off = x->sg_off;
     if (sl->timed) {
-        sl->repeat = x->repeat - x->done / x->len;
+        sl->repeat = MIN(x->repeat - x->done / x->len,
+                         MMAPDEMO_DMA_MAX_LEN / MAX(x->len, TIMED_LEN_MIN));
         max_bytes = x->len;
-        max_pieces = MMAPDEMO_MAX_PIECES;
+        max_translations = MMAPDEMO_MAX_PIECES;
+    } else {
+        sl->dev += x->done;
     }
-
-    while (sl->bytes < max_bytes && sl->num < max_pieces &&
-           slice_next(s, &addr, &left)) {
-        uint32_t got = slice_add(s, addr, MIN(left, max_bytes - sl->bytes));
-
-        if (!got) {
-            slice_unmap(s, false);
-            x->sg_pos = sl->sg_pos;
-            mmapdemo_dma_finish(s, MMAPDEMO_ERR_BUS);
-            return false;
-        }
-        if (x->cmd & MMAPDEMO_DMA_CMD_SG) {
-            sl->sg_off += got;
-            if (got == left) {
-                sl->sg_pos++;
-                sl->sg_off = 0;
-            }
-        }
-    }
-    if (sl->timed && sl->bytes < x->len) {
-        /* RAM in more pieces than pages: nothing to time a copy of */
+    if (!slice_resolve(s, max_bytes, max_translations)) {
         slice_unmap(s, false);
         mmapdemo_dma_finish(s, MMAPDEMO_ERR_BUS);
         return false;
@@ -230,33 +240,67 @@ static bool slice_prepare(MmapdemoState *s)
     return true;
 }
 
-/*
- * Callable without the big lock. memmove: two pages of guest memory may be one
- * page of host memory, and a peer's BAR may be our own memory by another name.
- */
+/* memmove: two addresses of the guest may be one page of the host */
+static void copy(uint8_t *mem, uint8_t *dev, size_t len, bool from_device)
+{
+    if (from_device) {
+        memmove(mem, dev, len);
+    } else {
+        memmove(dev, mem, len);
+    }
+}
+
+/* Callable without the big lock */
 static void slice_copy(MmapdemoState *s)
 {
     MmapdemoSlice *sl = &s->slice;
-    int64_t start = sl->timed ? get_clock() : 0;
+    uint8_t *dev = sl->dev;
 
-    do {
+    for (unsigned i = 0; i < sl->num; i++) {
+        MmapdemoPiece *p = &sl->piece[i];
+
+        for (uint32_t off = 0; off < p->len; off += MMAPDEMO_CHUNK_BYTES) {
+            uint32_t len = MIN(p->len - off, MMAPDEMO_CHUNK_BYTES);
+
+            if (qatomic_read(&s->slice_cancel)) {
+                return;
+            }
+            copy(p->host + off, dev, len, sl->from_device);
+            dev += len;
+            sl->moved += len;
+        }
+    }
+}
+
+/* Likewise; the clock is read for nothing else */
+static void slice_copy_timed(MmapdemoState *s)
+{
+    MmapdemoSlice *sl = &s->slice;
+    int64_t start = get_clock();
+
+    for (uint32_t i = 0; i < sl->repeat; i++) {
         uint8_t *dev = sl->dev;
 
-        for (unsigned i = 0; i < sl->num; i++) {
-            MmapdemoPiece *p = &sl->piece[i];
+        if (qatomic_read(&s->slice_cancel)) {
+            break;
+        }
+        for (unsigned j = 0; j < sl->num; j++) {
+            MmapdemoPiece *p = &sl->piece[j];
 
-            if (sl->from_device) {
-                memmove(p->host, dev, p->len);
-            } else {
-                memmove(dev, p->host, p->len);
-            }
+            copy(p->host, dev, p->len, sl->from_device);
             dev += p->len;
         }
-        sl->copied++;
-    } while (sl->copied < sl->repeat && !qatomic_read(&s->slice_cancel));
+        sl->moved += sl->bytes;
+    }
+    sl->ns = get_clock() - start;
+}
 
-    if (sl->timed) {
-        sl->ns = get_clock() - start;
+static void slice_run(MmapdemoState *s)
+{
+    if (s->slice.timed) {
+        slice_copy_timed(s);
+    } else {
+        slice_copy(s);
     }
 }
 
@@ -265,21 +309,21 @@ static void slice_retire(MmapdemoState *s)
 {
     MmapdemoTransfer *x = &s->xfer;
     MmapdemoSlice *sl = &s->slice;
-    uint64_t moved = (uint64_t)sl->bytes * sl->copied;
 
     slice_unmap(s, sl->from_device);
     if (sl->from_device) {
-        s->cnt[MMAPDEMO_CNT(DMA_FROM_DEV)] += moved;
+        s->cnt[MMAPDEMO_CNT(DMA_FROM_DEV)] += sl->moved;
     } else {
         address_space_cache_invalidate(&s->mem_cache, sl->dev - s->mem_ptr,
                                        sl->bytes);
-        s->cnt[MMAPDEMO_CNT(DMA_TO_DEV)] += moved;
+        s->cnt[MMAPDEMO_CNT(DMA_TO_DEV)] += sl->moved;
     }
 
-    x->done += moved;
+    x->done += sl->moved;
     x->host_ns += sl->ns;
-    x->sg_pos = sl->sg_pos;
-    x->sg_off = sl->sg_off;
+    if (x->cmd & MMAPDEMO_DMA_CMD_SG) {
+        list_advance(s, &x->sg_pos, &x->sg_off, sl->moved);
+    }
     if (x->done == mmapdemo_dma_total(x)) {
         mmapdemo_dma_finish(s, MMAPDEMO_ERR_NONE);
     }
@@ -287,10 +331,10 @@ static void slice_retire(MmapdemoState *s)
 
 static bool slice_run_locked(MmapdemoState *s)
 {
-    if (!slice_prepare(s)) {
+    if (!slice_prepare(s, MMAPDEMO_CHUNK_BYTES)) {
         return false;
     }
-    slice_copy(s);
+    slice_run(s);
     slice_retire(s);
     return true;
 }
@@ -315,12 +359,12 @@ static void engine_vcpu_work(CPUState *cpu, run_on_cpu_data data)
     MmapdemoState *s = data.host_ptr;
 
     s->vcpu_queued = false;
-    while (slice_prepare(s)) {
+    while (slice_prepare(s, MMAPDEMO_DMA_MAX_LEN)) {
         uint32_t epoch = s->epoch;
 
         qemu_event_reset(&s->slice_over);
         bql_unlock();
-        slice_copy(s);
+        slice_run(s);
         qemu_event_set(&s->slice_over);     /* pairs with the wait in quiesce */
         bql_lock();
         if (epoch != s->epoch) {

@@ -11,11 +11,10 @@
 
 static void irq_send(MmapdemoState *s, unsigned vector)
 {
-    PCIDevice *pdev = PCI_DEVICE(s);
-    MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
+    MemReentrancyGuard *guard = &s->pdev->qdev.mem_reentrancy_guard;
     bool engaged = guard->engaged_in_io;
 
-    if (!msix_enabled(pdev) || !mmapdemo_bus_ok(s)) {
+    if (!msix_enabled(s->pdev) || !mmapdemo_bus_ok(s)) {
         trace_mmapdemo_irq_drop(s->name, vector);
         return;
     }
@@ -28,7 +27,7 @@ static void irq_send(MmapdemoState *s, unsigned vector)
      * inside a work item of a vCPU nor a write to configuration space.
      */
     guard->engaged_in_io = true;
-    msix_notify(pdev, vector);
+    msix_notify(s->pdev, vector);
     guard->engaged_in_io = engaged;
 }
 

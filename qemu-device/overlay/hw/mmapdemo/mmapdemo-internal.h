@@ -26,13 +26,14 @@
 OBJECT_DECLARE_SIMPLE_TYPE(MmapdemoState, MMAPDEMO)
 
 /*
- * The most that is copied before somebody else may have the big lock: a few
- * microseconds of memcpy, and of address translations behind a vIOMMU.
+ * The most that is copied while somebody waits, for the big lock or for the
+ * engine to be quiet: a few microseconds of memcpy. And the most that is
+ * translated at a time, half a microsecond each behind a vIOMMU.
  */
-#define MMAPDEMO_SLICE_BYTES    (64 * KiB)
+#define MMAPDEMO_CHUNK_BYTES    (64 * KiB)
 #define MMAPDEMO_SLICE_PIECES   64
 
-/* A timed run is one slice; behind a vIOMMU each of its pages is a piece */
+/* A timed run is mapped whole; behind a vIOMMU each of its pages is a piece */
 #define MMAPDEMO_MAX_PIECES     (MMAPDEMO_DMA_MAX_LEN / (4 * KiB) + 1)
 
 /* struct mmapdemo_hw_sg in host byte order, without its reserved field */
@@ -68,21 +69,19 @@ typedef struct MmapdemoPiece {
 
 /*
  * What is being copied right now. Written under the big lock while num is 0;
- * from then on until slice_over is set, the copying thread owns copied and ns
+ * from then on until slice_over is set, the copying thread owns moved and ns
  * and nobody changes the rest.
  */
 typedef struct MmapdemoSlice {
     MmapdemoPiece *piece;
     unsigned num;           /* 0: nothing is being copied */
     uint32_t bytes;         /* sum of the pieces */
-    uint32_t repeat;        /* times to copy them */
-    uint32_t copied;        /* times they were */
-    int64_t ns;
+    uint32_t repeat;        /* times to copy them, 1 unless timed */
+    uint64_t moved;         /* bytes copied */
+    int64_t ns;             /* it took, timed only */
     uint8_t *dev;
     bool from_device;
     bool timed;
-    uint32_t sg_pos;        /* the transfer's cursor after this slice */
-    uint32_t sg_off;
 } MmapdemoSlice;
 
 #define MMAPDEMO_CNT(name) \
@@ -96,6 +95,7 @@ struct MmapdemoState {
     uint64_t mem_size;
     uint64_t dma_mask;
 
+    PCIDevice *pdev;            /* a cast that is too slow for each access */
     MemoryRegion regs;
     MemoryRegion mem;
     /* Marks BAR2 dirty, and code in it stale, after the engine wrote there */
@@ -133,7 +133,7 @@ struct MmapdemoState {
     MmapdemoSg *sg;             /* DMA_MAX_SG elements, sg_count in use */
     MmapdemoSlice slice;
     QemuEvent slice_over;       /* set: nobody copies without the big lock */
-    bool slice_cancel;          /* atomic: skip the remaining repeats */
+    bool slice_cancel;          /* atomic: stop at the next chunk */
     uint32_t epoch;             /* grows each time a slice was taken over */
     bool running;               /* the VM is */
     bool vcpu_queued;           /* a work item is on its way to a vCPU */
@@ -196,7 +196,7 @@ bool mmapdemo_engine_probe(MmapdemoState *s, const MmapdemoTransfer *x);
 void mmapdemo_engine_run(MmapdemoState *s);
 /*
  * On return no byte moves and xfer.done is exact. The transfer may have come
- * to its end by that. Waits for one slice: 64 KiB, or one copy of a timed run.
+ * to its end by that. Waits for one chunk: 64 KiB, or one copy of a timed run.
  */
 void mmapdemo_engine_quiesce(MmapdemoState *s);
 

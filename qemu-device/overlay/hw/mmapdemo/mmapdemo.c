@@ -21,7 +21,7 @@
 
 bool mmapdemo_bus_ok(MmapdemoState *s)
 {
-    PCIDevice *pdev = PCI_DEVICE(s);
+    PCIDevice *pdev = s->pdev;
 
     /*
      * Not left to the address space: a reset clears the command register and
@@ -63,6 +63,7 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
     if (!mmapdemo_check_properties(s, errp)) {
         return;
     }
+    s->pdev = pdev;
     s->name = pdev->qdev.id ? pdev->qdev.id : TYPE_MMAPDEMO;
 
     if (!memory_region_init_ram(&s->mem, OBJECT(s), "mmapdemo-mem",
