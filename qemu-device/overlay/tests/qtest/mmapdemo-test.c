@@ -24,6 +24,13 @@ int main(int argc, char **argv)
     if (!edu) {
         add_regs_tests();
         add_irq_tests();
+        add_dma_tests();
+        add_run_tests();
+        add_sg_tests();
+        add_life_tests();
+        add_plug_tests();
+        add_migration_tests();
+        add_vcpu_tests();
     }
     return g_test_run();
 }

@@ -9,6 +9,10 @@
 #define DEVICE_SLOT     4
 #define DEVICE_BAR_SPAN (2 * MiB)       /* BAR0 and BAR4 of one device */
 
+/* ACPI PCI hot-plug of q35, docs/specs/acpi_pci_hotplug.rst */
+#define PCIHP_EJECT     (0x0cc0 + 0x08)
+#define PCIHP_BUS       (0x0cc0 + 0x10)
+
 const MmdReg mmd_regs[] = {
 #define ROW(name, width, access, writable, reset, scope, text) \
     { #name, writable, reset, MMAPDEMO_REG_##name, width, MMD_##access },
@@ -71,6 +75,32 @@ MmdTest *mmd_attach(MmdTest *t, uint8_t bus, uint8_t slot, unsigned index)
     return u;
 }
 
+QTestState *port_start(const char *more)
+{
+    g_autofree char *machine = mmd_machine();
+
+    return qtest_initf("%s -device pcie-root-port,id=rp0,addr=%d,chassis=1 %s",
+                       machine, PORT_SLOT, more);
+}
+
+MmdTest *port_attach(QTestState *qts)
+{
+    MmdTest port = { .qts = qts, .devfn = PORT_SLOT << 3 };
+
+    mmd_cfg_write(&port, PCI_PRIMARY_BUS, 4, PORT_BUS << 16 | PORT_BUS << 8);
+    mmd_cfg_write(&port, PCI_MEMORY_BASE, 4, 0xe010e000);
+    mmd_cfg_write(&port, PCI_PREF_MEMORY_BASE, 4, 0xcff0c000);
+    mmd_cfg_write(&port, PCI_COMMAND, 2, PCI_COMMAND_MEMORY |
+                                         PCI_COMMAND_MASTER);
+    return mmd_attach(&port, PORT_BUS, 0, 0);
+}
+
+void port_eject(QTestState *qts)
+{
+    qtest_outl(qts, PCIHP_BUS, 0);
+    qtest_outl(qts, PCIHP_EJECT, 1);
+}
+
 void mmd_stop(MmdTest *t)
 {
     qtest_quit(t->qts);
@@ -91,7 +121,7 @@ void vm_cont(QTestState *qts)
 
 void vm_settle(QTestState *qts)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 8; i++) {
         qtest_qmp_assert_success(qts, "{ 'execute': 'query-status' }");
         qtest_clock_step(qts, 1000);
     }
@@ -426,6 +456,23 @@ void mem_fill(MmdTest *t, uint64_t addr, uint8_t pattern, size_t len)
     qtest_memset(t->qts, addr, pattern, len);
 }
 
+/* One line of the test protocol; both ends search long lines again and again */
+#define CHUNK (32 * KiB)
+
+void mem_write(MmdTest *t, uint64_t addr, const void *buf, size_t len)
+{
+    for (size_t done = 0; done < len; done += CHUNK) {
+        qtest_bufwrite(t->qts, addr + done, buf + done, MIN(CHUNK, len - done));
+    }
+}
+
+void mem_read(MmdTest *t, uint64_t addr, void *buf, size_t len)
+{
+    for (size_t done = 0; done < len; done += CHUNK) {
+        qtest_bufread(t->qts, addr + done, buf + done, MIN(CHUNK, len - done));
+    }
+}
+
 uint8_t *mem_numbers(uint32_t seed, size_t len)
 {
     uint8_t *buf = g_malloc(len);
@@ -442,7 +489,7 @@ void mem_number(MmdTest *t, uint64_t addr, uint32_t seed, size_t len)
 {
     g_autofree uint8_t *buf = mem_numbers(seed, len);
 
-    qtest_bufwrite(t->qts, addr, buf, len);
+    mem_write(t, addr, buf, len);
 }
 
 static void mem_assert(const char *file, int line, MmdTest *t, uint64_t addr,
@@ -450,8 +497,8 @@ static void mem_assert(const char *file, int line, MmdTest *t, uint64_t addr,
 {
     g_autofree uint8_t *got = g_malloc(len);
 
-    qtest_bufread(t->qts, addr, got, len);
-    for (size_t i = 0; i < len; i++) {
+    mem_read(t, addr, got, len);
+    for (size_t i = 0; memcmp(got, want, len); i++) {
         if (got[i] != want[i]) {
             g_error("%s:%d: byte 0x%zx at 0x%" PRIx64 " is 0x%02x, expected "
                     "0x%02x", file, line, i, addr + i, got[i], want[i]);
@@ -474,4 +521,32 @@ void mem_assert_number_at(const char *file, int line, MmdTest *t, uint64_t addr,
     g_autofree uint8_t *want = mem_numbers(seed, len);
 
     mem_assert(file, line, t, addr, want, len);
+}
+
+uint64_t mem_moved(MmdTest *t, uint64_t addr, uint8_t pattern, size_t len)
+{
+    uint64_t moved = len;
+
+    for (uint64_t at = 0; at < len; at += CHUNK) {
+        uint8_t first = qtest_readb(t->qts, addr + at);
+        uint8_t last = qtest_readb(t->qts, addr + at + CHUNK - 1);
+
+        if (moved == len && last != pattern) {
+            g_autofree uint8_t *chunk = g_malloc(CHUNK);
+            unsigned n = 0;
+
+            qtest_bufread(t->qts, addr + at, chunk, CHUNK);
+            while (n < CHUNK && chunk[n] == pattern) {
+                n++;
+            }
+            moved = at + n;
+            for (; n < CHUNK; n++) {
+                g_assert_cmphex(chunk[n], ==, 0);
+            }
+        } else {
+            g_assert_cmphex(first, ==, moved == len ? pattern : 0);
+            g_assert_cmphex(last, ==, moved == len ? pattern : 0);
+        }
+    }
+    return moved;
 }

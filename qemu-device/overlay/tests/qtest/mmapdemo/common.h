@@ -63,6 +63,15 @@ MmdTest *mmd_attach(MmdTest *t, uint8_t bus, uint8_t slot, unsigned index);
 /* Command line of the machine, without the device */
 char *mmd_machine(void);
 
+/* A machine with an empty hot-plug port, rp0, and what is on top of that */
+#define PORT_SLOT   5
+#define PORT_BUS    1
+QTestState *port_start(const char *more);
+/* The device behind the port: place the port's windows and the BARs in them */
+MmdTest *port_attach(QTestState *qts);
+/* What a guest does when it was asked to give the device back */
+void port_eject(QTestState *qts);
+
 uint32_t mmd_cfg_read(MmdTest *t, uint8_t offset, unsigned width);
 void mmd_cfg_write(MmdTest *t, uint8_t offset, unsigned width, uint32_t val);
 uint8_t mmd_cfg_cap(MmdTest *t, uint8_t id);
@@ -134,6 +143,8 @@ void mmd_dma_expect_at(const char *file, int line, MmdTest *t,
 
 /* Memory, in RAM or BAR2 */
 void mem_fill(MmdTest *t, uint64_t addr, uint8_t pattern, size_t len);
+void mem_write(MmdTest *t, uint64_t addr, const void *buf, size_t len);
+void mem_read(MmdTest *t, uint64_t addr, void *buf, size_t len);
 /* Bytes that name their own place: byte i is a function of seed + i */
 void mem_number(MmdTest *t, uint64_t addr, uint32_t seed, size_t len);
 uint8_t *mem_numbers(uint32_t seed, size_t len);
@@ -145,6 +156,13 @@ void mem_assert_fill_at(const char *file, int line, MmdTest *t, uint64_t addr,
     mem_assert_number_at(__FILE__, __LINE__, (t), (addr), (seed), (len))
 void mem_assert_number_at(const char *file, int line, MmdTest *t,
                           uint64_t addr, uint32_t seed, size_t len);
+
+/*
+ * How far a transfer of pattern into zeroed memory has come: so many bytes are
+ * the pattern, and the rest is zero. Looks at both ends of every 32 KiB, and at
+ * each byte of those where it changes.
+ */
+uint64_t mem_moved(MmdTest *t, uint64_t addr, uint8_t pattern, size_t len);
 
 /* --- the machine --- */
 
@@ -165,6 +183,7 @@ void add_edu_tests(bool edu);
 void add_regs_tests(void);
 void add_irq_tests(void);
 void add_dma_tests(void);
+void add_run_tests(void);
 void add_sg_tests(void);
 void add_life_tests(void);
 void add_plug_tests(void);
