@@ -166,7 +166,8 @@ struct mmb_session {
 	struct mmd_info info;
 	struct mmd_map user;		/* the user page of BAR0 */
 	struct mmb_mem mem[5];		/* by MMAPDEMO_TECH_*; shared by all cases */
-	unsigned char *arena;		/* anonymous RAM, touched, MMB_ARENA_SIZE bytes */
+	unsigned char *arena;		/* anonymous RAM, touched */
+	size_t arena_len;
 	struct mmb_results *results;
 	uint64_t start_ns;
 	unsigned long errors;		/* wrong data and unexpected errors so far */
@@ -180,8 +181,6 @@ struct mmb_session {
 	bool progress;			/* standard error is a terminal */
 };
 
-#define MMB_SKEW_PAGES		2048u		/* how far buffers are moved about */
-#define MMB_ARENA_SIZE		((18u << 20) + MMB_SKEW_PAGES * MMB_PAGE)
 #define MMB_SLACK		(64u * MMB_PAGE)	/* guards and skew around the largest transfer */
 
 /* --- time --------------------------------------------------------------------------------- */
@@ -236,14 +235,22 @@ int mmb_mem_get(struct mmb_session *s, uint32_t technique, struct mmb_mem **mem)
 void mmb_mem_drop(struct mmb_session *s);
 
 /**
- * mmb_skewed() - an address in the arena an odd number of pages away from @other.
- * @vary: picks another odd number
+ * mmb_arena_len() - bytes of arena that mmb_skewed() needs for blocks of the largest size.
+ */
+size_t mmb_arena_len(const struct mmb_options *opt);
+
+/**
+ * mmb_skewed() - where in the arena a block goes that is copied to or from @other.
+ * @len:  bytes of the block
+ * @vary: picks another place that will do
  *
  * Under TCG two streams whose distance is a multiple of the emulated TLB's span evict each
- * other's entries at every page, and a copy takes 6-19 times as long. Large blocks overlap in that
- * TLB at some distances and not at others: so the distance is varied by up to MMB_SKEW_PAGES.
+ * other's entries at every page, and a copy takes 6-19 times as long; two blocks that merely
+ * overlap modulo that span pay for part of it. So the distance is the block's length, rounded up
+ * to a power of two, plus a small odd number of pages, modulo twice that length.
  */
-unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, unsigned int vary);
+unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, size_t len,
+			  unsigned int vary);
 
 /**
  * mmb_grow_tlb() - let the emulated TLB grow to the size that large blocks need.

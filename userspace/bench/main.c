@@ -87,14 +87,15 @@ static int session_open(struct mmb_session *s)
 		return err;
 	s->cpu = pin();
 	s->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->arena = mmap(NULL, MMB_ARENA_SIZE, PROT_READ | PROT_WRITE,
+	s->arena_len = mmb_arena_len(s->opt);
+	s->arena = mmap(NULL, s->arena_len, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (s->eventfd < 0 || s->arena == MAP_FAILED) {
 		fprintf(stderr, "mmapdemo bench: no memory or file descriptor for the benchmark "
 			"itself: %s\n", strerror(errno));
 		return EXIT_NO_DEVICE;
 	}
-	memset(s->arena, 0x5a, MMB_ARENA_SIZE);
+	memset(s->arena, 0x5a, s->arena_len);
 	return 0;
 }
 
@@ -103,7 +104,7 @@ static void session_close(struct mmb_session *s)
 	mmb_mem_drop(s);
 	mmd_unmap(&s->user);
 	if (s->arena && s->arena != MAP_FAILED)
-		munmap(s->arena, MMB_ARENA_SIZE);
+		munmap(s->arena, s->arena_len);
 	mmd_close(s->dev);
 	if (s->eventfd > 0)
 		close(s->eventfd);

@@ -11,20 +11,20 @@
 
 #include "bench.h"
 
-static uint64_t largest_size(const struct mmb_session *s)
+static uint64_t largest_size(const struct mmb_options *opt)
 {
 	uint64_t len = 2u << 20;	/* the other cases want this much */
 
-	for (size_t i = 0; i < s->opt->n_sizes; i++)
-		if (s->opt->sizes[i] > len)
-			len = s->opt->sizes[i];
+	for (size_t i = 0; i < opt->n_sizes; i++)
+		if (opt->sizes[i] > len)
+			len = opt->sizes[i];
 	return len;
 }
 
 /* Guards and skew come on top, where the platform has room for them. */
 static uint64_t wanted_len(const struct mmb_session *s, uint32_t technique)
 {
-	uint64_t len = largest_size(s) + MMB_SLACK;
+	uint64_t len = largest_size(s->opt) + MMB_SLACK;
 	uint64_t most = s->info.max_bytes;
 
 	if (technique == MMAPDEMO_TECH_BAR)
@@ -67,16 +67,31 @@ void mmb_mem_drop(struct mmb_session *s)
 	memset(s->mem, 0, sizeof(s->mem));
 }
 
-unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, unsigned int vary)
+static size_t round_up_pages(size_t len)
+{
+	size_t pages = 1;
+
+	while (pages * MMB_PAGE < len)
+		pages *= 2;
+	return pages;
+}
+
+size_t mmb_arena_len(const struct mmb_options *opt)
+{
+	size_t len = largest_size(opt);
+
+	return len + 2 * round_up_pages(len) * MMB_PAGE + MMB_SLACK;
+}
+
+unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, size_t len,
+			  unsigned int vary)
 {
 	uintptr_t base = (uintptr_t)s->arena / MMB_PAGE;
 	uintptr_t away = (uintptr_t)other / MMB_PAGE;
-	uint64_t rng = vary;
-	uintptr_t page = base + mmb_random(&rng) % (MMB_SKEW_PAGES - 1);
+	size_t pages = round_up_pages(len);
+	size_t odd = 1 + 2 * (vary % 16);
 
-	if (!((page - away) & 1))
-		page++;
-	return s->arena + (page - base) * MMB_PAGE;
+	return s->arena + (away + pages + odd - base) % (2 * pages) * MMB_PAGE;
 }
 
 static void touch_pages(const volatile void *mem, size_t len)
@@ -98,7 +113,7 @@ void mmb_grow_tlb(struct mmb_session *s)
 		void *p = mmap(NULL, FLUSH_PAGES * MMB_PAGE, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-		touch_pages(s->arena, MMB_ARENA_SIZE);
+		touch_pages(s->arena, s->arena_len);
 		if (dev->map.ptr)
 			touch_pages(dev->map.ptr, dev->map.len);
 		if (p != MAP_FAILED)

@@ -229,29 +229,37 @@ static void skipped_case_names_its_rows(void **state)
 	assert_int_equal(torn_down, 1);
 }
 
-static void skew_is_odd_and_varies(void **state)
+/* Neither block's pages share a place in a TLB of twice or four times a block with the other's. */
+static void skew_keeps_blocks_apart(void **state)
 {
-	unsigned char *arena = aligned_alloc(MMB_PAGE, MMB_ARENA_SIZE);
-	unsigned int different = 0;
-	unsigned char *last = NULL;
+	static const size_t sizes[] = { 64, 4096, 65536, 100000, 1 << 20, 2 << 20 };
+	unsigned char *others[3];
+	size_t arena_len = mmb_arena_len(&opt);
 
 	(void)state;
 	free(session.arena);
-	session.arena = arena;
-	for (unsigned int vary = 0; vary < 16; vary++) {
-		for (unsigned int page = 0; page < 3; page++) {
-			unsigned char *other = arena + page * MMB_PAGE + 64;
-			unsigned char *p = mmb_skewed(&session, other, vary);
-			long pages = (long)((uintptr_t)p / MMB_PAGE) -
-				     (long)((uintptr_t)other / MMB_PAGE);
+	session.arena = aligned_alloc(MMB_PAGE, arena_len);
+	assert_non_null(session.arena);
+	for (size_t i = 0; i < 3; i++)
+		others[i] = (unsigned char *)(uintptr_t)(0x7f0000001000ULL + i * 0x5000 + 64 * i);
+	for (unsigned int n = 0; n < ARRAY_SIZE(sizes) * 3 * 20; n++) {
+		size_t len = sizes[n % ARRAY_SIZE(sizes)], block = 1;
+		unsigned char *other = others[n % 3];
+		unsigned char *p = mmb_skewed(&session, other, len, n);
+		uintptr_t away = (uintptr_t)p / MMB_PAGE - (uintptr_t)other / MMB_PAGE;
 
-			assert_true(pages & 1);
-			assert_true(p >= arena && p < arena + MMB_SKEW_PAGES * MMB_PAGE);
-			different += p != last;
-			last = p;
+		while (block * MMB_PAGE < len)
+			block *= 2;
+		assert_true(p >= session.arena && p + len + 64 <= session.arena + arena_len);
+		assert_int_equal((uintptr_t)p % MMB_PAGE, 0);
+		if (block > 1)
+			assert_true(away & 1);
+		/* An odd distance of at most 31 pages beyond the length of a block. */
+		if (block > 64) {
+			assert_in_range(away % (2 * block), block + 1, block + 31);
+			assert_true(away % (4 * block) >= block);
 		}
 	}
-	assert_true(different > 16);
 }
 
 static void pattern_check_finds_one_wrong_byte(void **state)
@@ -287,7 +295,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(noise_without_time_left_is_marked, start, end),
 		cmocka_unit_test_setup_teardown(wrong_data_gives_no_row, start, end),
 		cmocka_unit_test_setup_teardown(skipped_case_names_its_rows, start, end),
-		cmocka_unit_test_setup_teardown(skew_is_odd_and_varies, start, end),
+		cmocka_unit_test_setup_teardown(skew_keeps_blocks_apart, start, end),
 		cmocka_unit_test_setup_teardown(pattern_check_finds_one_wrong_byte, start, end),
 	};
 

@@ -24,7 +24,7 @@ static volatile void *device_of(const struct mmb_arm *arm)
 /* Each round at another odd distance, the same one for all arms of the round. */
 static unsigned char *ram_of(const struct mmb_arm *arm)
 {
-	return mmb_skewed(arm->c->s, device_of(arm), (unsigned int)arm->rounds.n);
+	return mmb_skewed(arm->c->s, device_of(arm), arm->c->len, (unsigned int)arm->rounds.n);
 }
 
 static enum mmb_rc read_run(struct mmb_arm *arm, uint64_t ops)

@@ -86,7 +86,7 @@ static enum mmb_rc cpu_copy_run(struct mmb_arm *arm, uint64_t ops)
 	struct mmb_case *c = arm->c;
 	volatile unsigned char *device = mmd_mmio_at(c->s->mem[MMAPDEMO_TECH_BAR].map.ptr,
 						     arm->offset);
-	unsigned char *ram = mmb_skewed(c->s, device, (unsigned int)arm->rounds.n);
+	unsigned char *ram = mmb_skewed(c->s, device, c->len, (unsigned int)arm->rounds.n);
 
 	for (uint64_t i = 0; i <= ops; i++) {
 		uint64_t start = mmb_now_ns();
@@ -103,7 +103,7 @@ static enum mmb_rc cpu_copy_prove(struct mmb_arm *arm)
 	struct mmb_case *c = arm->c;
 	volatile unsigned char *device = mmd_mmio_at(c->s->mem[MMAPDEMO_TECH_BAR].map.ptr,
 						     arm->offset);
-	unsigned char *ram = mmb_skewed(c->s, device, (unsigned int)arm->rounds.n);
+	unsigned char *ram = mmb_skewed(c->s, device, c->len, (unsigned int)arm->rounds.n);
 	bool out = c->direction == MMAPDEMO_DMA_FROM_DEVICE;
 	struct mmb_proof proof = {
 		.from = out ? device : ram,
