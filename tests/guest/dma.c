@@ -116,6 +116,8 @@ static void sizes_move_exactly(const void *arg)
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
 		both_ways(&p, PAGE, PAGE, sizes[i], i * 2);
+	CHECK_EQ(buf_info(p.fd, p.mem).out_transfers, 0);
+	CHECK_EQ(buf_info(p.fd, p.dev).out_transfers, 0);
 }
 
 static void odd_offsets_move_exactly(const void *arg)

@@ -286,6 +286,117 @@ static void dma_submit_offset_changed_meanwhile(const void *arg)
 	CHECK_EQ(first_not(n, PAGE, 0), PAGE);
 }
 
+/* --- protected meanwhile ---------------------------------------------------------------------------- */
+
+static struct {
+	void *page;
+	volatile bool over;
+} guard;
+
+static void *protector(void *arg)
+{
+	(void)arg;
+	while (!guard.over) {
+		mprotect(guard.page, PAGE, PROT_READ);
+		mprotect(guard.page, PAGE, PROT_READ | PROT_WRITE);
+	}
+	return NULL;
+}
+
+static pthread_t protect_start(void *page)
+{
+	pthread_t t;
+
+	guard.page = page;
+	guard.over = false;
+	CHECK(!pthread_create(&t, NULL, protector, NULL));
+	return t;
+}
+
+static void protect_end(pthread_t t)
+{
+	guard.over = true;
+	pthread_join(t, NULL);
+	CHECK_SYS(mprotect(guard.page, PAGE, PROT_READ | PROT_WRITE));
+}
+
+/*
+ * The structure can be written when the kernel looks first and not when it is done: a buffer that
+ * nobody was told of must not be left, and would show in the limit.
+ */
+static void buf_alloc_struct_protected_meanwhile_leaks_nothing(const void *arg)
+{
+	int fd = dev_open(O_RDWR), granted = 0, refused = 0;
+	struct mmapdemo_buf_alloc *a = CHECK_SYS(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+						      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	u32 num = info_get(fd).out_max_bufs;
+	u64 end = now_ns() + 2000000000ULL;
+	pthread_t t;
+
+	(void)arg;
+	*a = (struct mmapdemo_buf_alloc){
+		.size = sizeof(*a), .technique = MMAPDEMO_TECH_VMALLOC, .len = 64 * PAGE,
+	};
+	t = protect_start(a);
+	while (now_ns() < end) {
+		int ret = call(fd, MMAPDEMO_IOC_BUF_ALLOC, a);
+
+		if (ret && ret != -EFAULT)
+			FAIL("after %d granted and %d refused: %s", granted, refused,
+			     errno_word(ret));
+		granted += !ret;
+		refused += !!ret;
+		if (!ret)
+			CHECK_OK(buf_free(fd, a->out_handle));
+	}
+	protect_end(t);
+	diag("%d granted, %d refused", granted, refused);
+	for (u32 i = 0; i < num; i++)
+		buf_alloc(fd, MMAPDEMO_TECH_PAGES, PAGE);
+}
+
+/* Each transfer is told of when it is submitted and when it is collected, or it is neither. */
+static void dma_structs_protected_meanwhile_lose_nothing(const void *arg)
+{
+	void *page = CHECK_SYS(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	struct mmapdemo_dma_submit *s = page;
+	struct mmapdemo_dma_wait *w = page + sizeof(*s);
+	int fd = dev_open(O_RDWR), ret;
+	u32 mem = buf_alloc(fd, MMAPDEMO_TECH_COHERENT, PAGE).out_handle;
+	u32 dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE).out_handle;
+	unsigned int submitted = 0, collected = 0;
+	u64 end = now_ns() + 2000000000ULL;
+	pthread_t t;
+
+	(void)arg;
+	*s = (struct mmapdemo_dma_submit){
+		.size = sizeof(*s), .direction = MMAPDEMO_DMA_TO_DEVICE, .mem_handle = mem,
+		.dev_handle = dev, .len = 64,
+	};
+	*w = (struct mmapdemo_dma_wait){ .size = sizeof(*w), .deadline_ns = end + DMA_LIMIT_NS };
+	t = protect_start(page);
+	while (now_ns() < end) {
+		ret = call(fd, MMAPDEMO_IOC_DMA_SUBMIT, s);
+		if (ret && ret != -EFAULT)
+			FAIL("submit %u: %s", submitted, errno_word(ret));
+		submitted += !ret;
+		ret = call(fd, MMAPDEMO_IOC_DMA_WAIT, w);
+		if (ret && ret != -EFAULT && ret != -ENOENT)
+			FAIL("wait %u: %s", collected, errno_word(ret));
+		collected += !ret;
+		if (submitted > collected + 32) {
+			while ((ret = call(fd, MMAPDEMO_IOC_DMA_WAIT, w)) != -ENOENT)
+				collected += !ret;
+		}
+	}
+	protect_end(t);
+	while (!dma_collect(fd, 0, NULL))
+		collected++;
+	diag("%u submitted, %u collected", submitted, collected);
+	CHECK_EQ(collected, submitted);
+}
+
 static void each_ioctl(test_fn fn, bool outputs_only, const char *what)
 {
 	for (size_t i = 0; i < num_ioctls; i++) {
@@ -305,4 +416,6 @@ void register_ioctl_pointers(void)
 	TEST_ADD_SLOW(buf_alloc_length_changed_meanwhile, 30000);
 	TEST_ADD_SLOW(ioctl_size_changed_meanwhile, 20000);
 	TEST_ADD_SLOW(dma_submit_offset_changed_meanwhile, 30000);
+	TEST_ADD_SLOW(buf_alloc_struct_protected_meanwhile_leaks_nothing, 20000);
+	TEST_ADD_SLOW(dma_structs_protected_meanwhile_lose_nothing, 20000);
 }

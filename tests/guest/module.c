@@ -103,6 +103,30 @@ static void device_memory_is_zero_after_bind(const void *arg)
 	CHECK_EQ(first_not(p, r.out_len, 0), r.out_len);
 }
 
+/* Gone while somebody had it all mapped and written: nobody could wipe it then. */
+static void device_memory_is_zero_after_unbind_under_its_writer(const void *arg)
+{
+	struct mmapdemo_region_info r;
+	struct mmapdemo_buf_alloc a;
+	int fd = dev_open(O_RDWR | O_EXCL);
+	unsigned char *p;
+	u64 len;
+
+	(void)arg;
+	r = region_get(fd, MMAPDEMO_REGION_MEM);
+	p = map_rw(fd, r.out_len, r.out_offset);
+	memset(p, 0x99, 64 * PAGE);
+	memset(p + r.out_len - 64 * PAGE, 0x99, 64 * PAGE);
+	driver_unbind();
+	close(fd);
+	driver_bind();
+	fd = dev_open(O_RDWR);
+	len = info_get(fd).out_mem_free;
+	a = buf_alloc(fd, MMAPDEMO_TECH_BAR, len);
+	p = map_ro(fd, len, a.out_offset);
+	CHECK_EQ(first_not(p, len, 0), len);
+}
+
 /* --- function level reset -------------------------------------------------------------------------------- */
 
 static unsigned int function_reset(void)
@@ -189,6 +213,7 @@ void register_module(void)
 	TEST_ADD_SLOW(module_reloaded_many_times_works, 30000);
 	TEST_ADD(example_is_aa_after_bind);
 	TEST_ADD_SLOW(device_memory_is_zero_after_bind, 20000);
+	TEST_ADD_SLOW(device_memory_is_zero_after_unbind_under_its_writer, 20000);
 	TEST_ADD(reset_keeps_files_and_memory);
 	TEST_ADD(reset_takes_bar_mappings_away_until_mapped_again);
 	TEST_ADD_SLOW(reset_ends_running_transfers_with_eio, 30000);
