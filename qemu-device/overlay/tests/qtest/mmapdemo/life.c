@@ -420,6 +420,77 @@ static void bar2_may_be_large(void)
     mmd_stop(t);
 }
 
+static void set_delay(MmdTest *t, int64_t ns)
+{
+    qtest_qmp_assert_success(t->qts,
+        "{ 'execute': 'qom-set', 'arguments': {"
+        " 'path': '/machine/peripheral/mmd0', 'property': 'x-dma-delay-ns',"
+        " 'value': %" PRId64 " } }", ns);
+}
+
+/* A delayed transfer runs when it is time, not before, and others end it */
+static void delay_holds_transfer_back(void)
+{
+    MmdTest *t = mmd_start("");
+    MmdDma dma = {
+        .addr = RAM_BUF, .len = 64, .seq = 5,
+        .cmd = MMAPDEMO_DMA_CMD_FROM_DEVICE,
+    };
+
+    mem_fill(t, t->mem, 0x5a, dma.len);
+    mem_fill(t, RAM_BUF, 0, dma.len);
+    set_delay(t, 1000000);
+
+    mmd_dma_start(t, &dma);
+    qtest_clock_step(t->qts, 999999);
+    vm_settle(t->qts);
+    g_assert_cmpuint(mmd_dma_state(t), ==, MMAPDEMO_DMA_STATE_BUSY);
+    mem_assert_fill(t, RAM_BUF, 0, dma.len);
+
+    /* the machine may stop and run again meanwhile */
+    vm_stop(t->qts);
+    vm_cont(t->qts);
+    vm_settle(t->qts);
+    g_assert_cmpuint(mmd_dma_state(t), ==, MMAPDEMO_DMA_STATE_BUSY);
+    mem_assert_fill(t, RAM_BUF, 0, dma.len);
+
+    qtest_clock_step(t->qts, 1);
+    mmd_dma_wait(t);
+    g_assert_cmpuint(mmd_dma_error(t), ==, MMAPDEMO_ERR_NONE);
+    mem_assert_fill(t, RAM_BUF, 0x5a, dma.len);
+
+    /* an abort ends it, and the next one has a time of its own */
+    mem_fill(t, RAM_BUF, 0, dma.len);
+    mmd_dma_start(t, &dma);
+    qtest_clock_step(t->qts, 900000);
+    mmd_set(t, DMA_CMD, MMAPDEMO_DMA_CMD_ABORT);
+    g_assert_cmpuint(mmd_dma_error(t), ==, MMAPDEMO_ERR_ABORTED);
+    mmd_dma_start(t, &dma);
+    qtest_clock_step(t->qts, 900000);
+    vm_settle(t->qts);
+    g_assert_cmpuint(mmd_dma_state(t), ==, MMAPDEMO_DMA_STATE_BUSY);
+    mem_assert_fill(t, RAM_BUF, 0, dma.len);
+
+    /* so does a reset, after which nothing is left to come */
+    mmd_set(t, RESET, MMAPDEMO_RESET_KEY);
+    qtest_clock_step(t->qts, 10000000);
+    vm_settle(t->qts);
+    g_assert_cmpuint(mmd_dma_state(t), ==, MMAPDEMO_DMA_STATE_IDLE);
+    mem_assert_fill(t, RAM_BUF, 0, dma.len);
+
+    /* for ever is no overflow; and none is none again */
+    set_delay(t, INT64_MAX);
+    mmd_dma_start(t, &dma);
+    qtest_clock_step(t->qts, 1000000000);
+    vm_settle(t->qts);
+    g_assert_cmpuint(mmd_dma_state(t), ==, MMAPDEMO_DMA_STATE_BUSY);
+    mmd_set(t, DMA_CMD, MMAPDEMO_DMA_CMD_ABORT);
+    set_delay(t, 0);
+    mmd_dma_expect(t, &dma, MMAPDEMO_ERR_NONE, dma.len);
+    mem_assert_fill(t, RAM_BUF, 0x5a, dma.len);
+    mmd_stop(t);
+}
+
 void add_life_tests(void)
 {
 #define ADD(fn) qtest_add_func("/mmapdemo/life/" #fn, fn)
@@ -435,6 +506,7 @@ void add_life_tests(void)
     ADD(power_cycle_keeps_registers);
     ADD(stopped_machine_moves_nothing);
     ADD(stop_and_cont_resume_transfer);
+    ADD(delay_holds_transfer_back);
     ADD(two_devices_are_two);
     ADD(bar2_may_be_large);
 #undef ADD
