@@ -210,7 +210,8 @@ char *mmb_text(char *text, size_t size, const char *fmt, ...) __attribute__((for
 void mmb_observe(struct mmb_arm *arm, double ns);
 
 /** mmb_skip() - give the reason and return MMB_SKIP. */
-enum mmb_rc mmb_skip(struct mmb_case *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+enum mmb_rc mmb_skip(struct mmb_case *c, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /** mmb_wrong() - say what was wrong with the data, count it, return MMB_WRONG. */
 enum mmb_rc mmb_wrong(struct mmb_case *c, const char *fmt, ...)

@@ -27,9 +27,8 @@ uint64_t mmb_load32(const volatile void *base, uint64_t ops)
 	const volatile uint32_t *p = base;
 	uint64_t sum = 0;
 
-	for (uint64_t done = 0; done < ops; done += 8) {
+	for (uint64_t done = 0; done < ops; done += 8)
 		EIGHT(LOAD, p + done % (MMB_WINDOW / sizeof(*p)));
-	}
 	return sum;
 }
 
@@ -38,9 +37,8 @@ uint64_t mmb_load64(const volatile void *base, uint64_t ops)
 	const volatile uint64_t *p = base;
 	uint64_t sum = 0;
 
-	for (uint64_t done = 0; done < ops; done += 8) {
+	for (uint64_t done = 0; done < ops; done += 8)
 		EIGHT(LOAD, p + done % (MMB_WINDOW / sizeof(*p)));
-	}
 	return sum;
 }
 
@@ -48,18 +46,16 @@ void mmb_store32(volatile void *base, uint64_t ops, uint32_t value)
 {
 	volatile uint32_t *p = base;
 
-	for (uint64_t done = 0; done < ops; done += 8) {
+	for (uint64_t done = 0; done < ops; done += 8)
 		EIGHT(STORE, p + done % (MMB_WINDOW / sizeof(*p)));
-	}
 }
 
 void mmb_store64(volatile void *base, uint64_t ops, uint64_t value)
 {
 	volatile uint64_t *p = base;
 
-	for (uint64_t done = 0; done < ops; done += 8) {
+	for (uint64_t done = 0; done < ops; done += 8)
 		EIGHT(STORE, p + done % (MMB_WINDOW / sizeof(*p)));
-	}
 }
 
 static enum mmb_rc empty_loop_run(struct mmb_arm *arm, uint64_t ops)

@@ -101,15 +101,18 @@ static void only_collects_globs(void **state)
 /* The whole of mmdbench_main() in a child: usage errors end the program. */
 static int status_of(const char *word1, const char *word2)
 {
-	char name[] = "bench", a[64], b[64];
-	char *argv[] = { name, a, b, NULL };
+	char name[8], a[64], b[64];
+	char *argv[4];
 	pid_t pid;
 	int status;
 
+	snprintf(name, sizeof(name), "bench");
 	snprintf(a, sizeof(a), "%s", word1);
 	snprintf(b, sizeof(b), "%s", word2 ? word2 : "");
-	if (!word2)
-		argv[2] = NULL;
+	argv[0] = name;
+	argv[1] = a;
+	argv[2] = word2 ? b : NULL;
+	argv[3] = NULL;
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
