@@ -30,75 +30,6 @@ static struct mmapdemo_dev *engine_dev(struct mmapdemo_engine *engine)
 	return container_of(engine, struct mmapdemo_dev, engine);
 }
 
-/* --- bus addresses -------------------------------------------------------------------------- */
-
-/**
- * mmapdemo_buf_dma_map() - make sure that a buffer has bus addresses
- * @buf: PAGES, VMALLOC or COHERENT; inside the gate
- *
- * At the first transfer and for good, so that a buffer that is only mapped costs no addresses, and
- * no bounce buffers, and a small transfer no mapping.
- *
- * Return: 0; -ENOMEM if there is no room in the IOMMU, or no bounce buffers.
- */
-int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
-{
-	int ret = 0;
-
-	/* Pairs with the release below: who sees the flag sees the addresses. */
-	if (smp_load_acquire(&buf->dma_ready))
-		return 0;
-	mutex_lock(&buf->dma_lock);
-	if (!buf->bus)
-		ret = buf->tech->dma_map(buf);
-	if (!ret)
-		smp_store_release(&buf->dma_ready, true);	/* pairs with the acquire above */
-	mutex_unlock(&buf->dma_lock);
-	return ret;
-}
-
-/**
- * mmapdemo_buf_run() - how far a buffer is contiguous on the bus
- * @buf: has bus addresses
- * @off: byte in it
- * @len: bytes of interest
- * @bus: where @off is
- *
- * Return: bytes, @len or less.
- */
-u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus)
-{
-	u64 chunk = 1ULL << buf->bus_shift;
-	u64 i = off >> buf->bus_shift;
-	u64 run = chunk - (off & (chunk - 1));
-
-	*bus = buf->bus[i] + (off & (chunk - 1));
-	for (; run < len && buf->bus[i + 1] == buf->bus[i] + chunk; i++)
-		run += chunk;
-	return min(run, len);
-}
-
-/* Hand the memory of a transfer over: to the device, or back to the CPU. */
-static void xfer_sync(struct mmapdemo_xfer *x, u64 len, bool for_device)
-{
-	struct device *dev = &x->mf->mdev->pdev->dev;
-	enum dma_data_direction dir = x->to_device ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
-	struct mmapdemo_buf *buf = x->mem;
-	u64 chunk = 1ULL << buf->bus_shift;
-	u64 off, end = x->mem_off + len;
-
-	for (off = x->mem_off; off < end; off = (off | (chunk - 1)) + 1) {
-		u64 in = off & (chunk - 1);
-		u64 n = min(end - off, chunk - in);
-		dma_addr_t bus = buf->bus[off >> buf->bus_shift] + in;
-
-		if (for_device)
-			dma_sync_single_for_device(dev, bus, n, dir);
-		else
-			dma_sync_single_for_cpu(dev, bus, n, dir);
-	}
-}
-
 /* --- the end of a transfer ------------------------------------------------------------------ */
 
 /*
@@ -425,11 +356,18 @@ void mmapdemo_engine_cancel(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
 		break;
 	case MMAPDEMO_XFER_RETIRED:
 	case MMAPDEMO_XFER_DONE:
+	case MMAPDEMO_XFER_CLAIMED:
 		break;
 	}
 }
 
 /* --- process context ------------------------------------------------------------------------ */
+
+static void xfer_sync(struct mmapdemo_xfer *x, u64 len, bool for_device)
+{
+	mmapdemo_buf_sync(x->mem, x->mem_off, len,
+			  x->to_device ? DMA_TO_DEVICE : DMA_FROM_DEVICE, for_device);
+}
 
 /* One copy from bounce buffers and one to them, for which the lock is dropped. */
 static void drain_copy(struct mmapdemo_engine *engine)

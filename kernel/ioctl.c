@@ -33,8 +33,10 @@ struct ioctl_row {
 	 */
 	bool effect;
 	int (*run)(struct mmapdemo_file *mf, union ioctl_arg *arg);
-	/* And then @undo takes it back, where that can be. */
+	/* And then @undo takes it back. */
 	void (*undo)(struct mmapdemo_file *mf, union ioctl_arg *arg);
+	/* The results have been delivered; outside the gate. */
+	void (*commit)(struct mmapdemo_file *mf, union ioctl_arg *arg);
 };
 
 /* Handlers take their own structure, and the name is in small letters there. */
@@ -47,6 +49,11 @@ struct ioctl_row {
 	static void undo_##VERB(struct mmapdemo_file *mf, union ioctl_arg *arg)	\
 	{									\
 		mmapdemo_ioctl_##verb##_undo(mf, &arg->VERB);			\
+	}
+#define COMMIT(VERB, verb)							\
+	static void commit_##VERB(struct mmapdemo_file *mf, union ioctl_arg *arg)	\
+	{									\
+		mmapdemo_ioctl_##verb##_commit(mf, &arg->VERB);			\
 	}
 
 RUN(INFO, info)
@@ -62,6 +69,8 @@ RUN(REG_WRITE, reg_write)
 RUN(DMA_SUBMIT, dma_submit)
 UNDO(DMA_SUBMIT, dma_submit)
 RUN(DMA_WAIT, dma_wait)
+UNDO(DMA_WAIT, dma_wait)
+COMMIT(DMA_WAIT, dma_wait)
 RUN(EVENTFD_SET, eventfd_set)
 
 #define OUT(type, first, last)							\
@@ -93,7 +102,8 @@ RUN(EVENTFD_SET, eventfd_set)
 	OUT(mmapdemo_dma_submit, out_seq, out_seq),				\
 	.flags = MMAPDEMO_DMA_NO_IRQ | MMAPDEMO_DMA_TIMED, .effect = true, .undo = undo_DMA_SUBMIT
 #define ABOUT_DMA_WAIT								\
-	OUT(mmapdemo_dma_wait, out_seq, out_error), RESERVED(mmapdemo_dma_wait), .effect = true
+	OUT(mmapdemo_dma_wait, out_seq, out_error), RESERVED(mmapdemo_dma_wait),	\
+	.effect = true, .undo = undo_DMA_WAIT, .commit = commit_DMA_WAIT
 #define ABOUT_EVENTFD_SET							\
 	RESERVED(mmapdemo_eventfd_set)
 
@@ -197,5 +207,7 @@ long mmapdemo_ioctl(struct file *file, unsigned int cmd, unsigned long addr)
 			row_undo(row, mf, &arg);
 		return -EFAULT;
 	}
+	if (row->commit)
+		row->commit(mf, &arg);
 	return ret;
 }

@@ -27,6 +27,7 @@
 #include <linux/atomic.h>
 #include <linux/cdev.h>
 #include <linux/device.h>
+#include <linux/dma-direction.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -322,6 +323,9 @@ int mmapdemo_ioctl_reg_write(struct mmapdemo_file *mf, struct mmapdemo_reg_acces
 int mmapdemo_ioctl_dma_submit(struct mmapdemo_file *mf, struct mmapdemo_dma_submit *arg);
 void mmapdemo_ioctl_dma_submit_undo(struct mmapdemo_file *mf, struct mmapdemo_dma_submit *arg);
 int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
+/* Outside the gate. */
+void mmapdemo_ioctl_dma_wait_commit(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
+void mmapdemo_ioctl_dma_wait_undo(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
 int mmapdemo_ioctl_eventfd_set(struct mmapdemo_file *mf, struct mmapdemo_eventfd_set *arg);
 
 /* --- buf.c ------------------------------------------------------------------------------- */
@@ -396,6 +400,13 @@ int mmapdemo_hw_identify(struct mmapdemo_dev *mdev);
 int mmapdemo_hw_selftest(struct mmapdemo_dev *mdev);
 void mmapdemo_hw_reset(struct mmapdemo_dev *mdev);
 
+/* --- bus.c ------------------------------------------------------------------------------- */
+
+int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf);
+u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus);
+void mmapdemo_buf_sync(const struct mmapdemo_buf *buf, u64 off, u64 len,
+		       enum dma_data_direction dir, bool for_device);
+
 /* --- dma.c: the engine; xfer.c: transfers as a file sees them ------------------------------- */
 
 enum mmapdemo_xfer_state {
@@ -404,10 +415,11 @@ enum mmapdemo_xfer_state {
 	MMAPDEMO_XFER_RUNNING,
 	MMAPDEMO_XFER_RETIRED,		/* being copied from bounce buffers, or waiting for it */
 	MMAPDEMO_XFER_DONE,		/* on file->done */
+	MMAPDEMO_XFER_CLAIMED,		/* by a DMA_WAIT that is handing out its results */
 };
 
 struct mmapdemo_xfer {
-	struct list_head node;		/* engine->fifo, engine->retired or file->done */
+	struct list_head node;		/* engine->fifo, engine->retired, file->done or none */
 	struct list_head file_node;	/* file->xfers */
 	struct mmapdemo_file *mf;
 	struct mmapdemo_buf *mem;	/* both held until the transfer has ended */
@@ -441,8 +453,6 @@ void mmapdemo_engine_cancel(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x);
 void mmapdemo_engine_drain(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_defer(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_irq(struct mmapdemo_dev *mdev);
-u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus);
-int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf);
 
 extern unsigned int mmapdemo_max_xfers;
 

@@ -180,29 +180,28 @@ put:
 
 /* --- collecting ----------------------------------------------------------------------------- */
 
-/* The transfer of that name, or with name 0 the first that is done, or else any. */
-static struct mmapdemo_xfer *xfer_find(struct mmapdemo_file *mf, u64 seq)
+/* Not for a transfer that another thread is just telling its process about. */
+static struct mmapdemo_xfer *xfer_find_any(struct mmapdemo_file *mf, u64 seq)
 {
 	struct mmapdemo_xfer *x;
 
-	lockdep_assert_held(&mf->mdev->engine.lock);
-
-	if (!seq) {
-		x = list_first_entry_or_null(&mf->done, struct mmapdemo_xfer, node);
-		return x ?: list_first_entry_or_null(&mf->xfers, struct mmapdemo_xfer, file_node);
-	}
 	list_for_each_entry(x, &mf->xfers, file_node) {
-		if (x->seq == seq)
+		if (x->state != MMAPDEMO_XFER_CLAIMED && (!seq || x->seq == seq))
 			return x;
 	}
 	return NULL;
 }
 
-static void xfer_detach(struct mmapdemo_xfer *x)
+/* The transfer of that name, or with name 0 the first that is done, or else any. */
+static struct mmapdemo_xfer *xfer_find(struct mmapdemo_file *mf, u64 seq)
 {
-	list_del(&x->node);
-	list_del(&x->file_node);
-	x->mf->num_xfers--;
+	struct mmapdemo_xfer *x = NULL;
+
+	lockdep_assert_held(&mf->mdev->engine.lock);
+
+	if (!seq)
+		x = list_first_entry_or_null(&mf->done, struct mmapdemo_xfer, node);
+	return x ?: xfer_find_any(mf, seq);
 }
 
 /* Everything of this file that is not done ends with an interrupt from now on. */
@@ -211,13 +210,13 @@ static void file_arm(struct mmapdemo_file *mf)
 	struct mmapdemo_xfer *x;
 
 	list_for_each_entry(x, &mf->xfers, file_node) {
-		if (x->state != MMAPDEMO_XFER_DONE)
+		if (x->state < MMAPDEMO_XFER_DONE)
 			mmapdemo_engine_arm(mf->mdev, x);
 	}
 }
 
 /*
- * Returns the transfer, which is the caller's now; ERR_PTR(-EAGAIN) if it is not done, and then,
+ * Returns the transfer, claimed by the caller; ERR_PTR(-EAGAIN) if it is not done, and then,
  * with
  * @arm, its end wakes mf->wait; ERR_PTR(-ENOENT).
  */
@@ -242,7 +241,8 @@ static struct mmapdemo_xfer *xfer_collect(struct mmapdemo_file *mf, u64 seq, boo
 	if (!x) {
 		x = ERR_PTR(-ENOENT);
 	} else if (x->state == MMAPDEMO_XFER_DONE) {
-		xfer_detach(x);
+		x->state = MMAPDEMO_XFER_CLAIMED;
+		list_del_init(&x->node);
 	} else {
 		if (arm && seq)
 			mmapdemo_engine_arm(mf->mdev, x);
@@ -317,9 +317,53 @@ int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *
 	arg->out_bytes = x->bytes;
 	arg->out_host_ns = x->host_ns;
 	arg->out_error = x->error;
-	ret = x->error ? -EIO : 0;
+	return x->error ? -EIO : 0;
+}
+
+/* Results delivered or not, in the end only who has claimed it gets to a transfer. */
+static struct mmapdemo_xfer *xfer_claimed(struct mmapdemo_file *mf, u64 seq)
+{
+	struct mmapdemo_xfer *x;
+
+	lockdep_assert_held(&mf->mdev->engine.lock);
+
+	list_for_each_entry(x, &mf->xfers, file_node) {
+		if (x->state == MMAPDEMO_XFER_CLAIMED && x->seq == seq)
+			return x;
+	}
+	return NULL;
+}
+
+static void xfer_forget(struct mmapdemo_file *mf, u64 seq)
+{
+	struct mmapdemo_engine *engine = &mf->mdev->engine;
+	struct mmapdemo_xfer *x;
+
+	spin_lock_irq(&engine->lock);
+	x = xfer_claimed(mf, seq);
+	list_del(&x->file_node);
+	mf->num_xfers--;
+	spin_unlock_irq(&engine->lock);
 	xfer_destroy(mf, x);
-	return ret;
+}
+
+void mmapdemo_ioctl_dma_wait_commit(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg)
+{
+	xfer_forget(mf, arg->out_seq);
+}
+
+/* It can be collected again, and is the first to be. */
+void mmapdemo_ioctl_dma_wait_undo(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg)
+{
+	struct mmapdemo_engine *engine = &mf->mdev->engine;
+	struct mmapdemo_xfer *x;
+
+	spin_lock_irq(&engine->lock);
+	x = xfer_claimed(mf, arg->out_seq);
+	x->state = MMAPDEMO_XFER_DONE;
+	list_add(&x->node, &mf->done);
+	wake_up_interruptible_poll(&mf->wait, EPOLLIN | EPOLLRDNORM);
+	spin_unlock_irq(&engine->lock);
 }
 
 /*
@@ -340,7 +384,7 @@ void mmapdemo_ioctl_dma_submit_undo(struct mmapdemo_file *mf, struct mmapdemo_dm
 	mmapdemo_engine_drain(mf->mdev);
 	x = xfer_collect(mf, arg->out_seq, false);
 	if (!IS_ERR(x))
-		kfree(x);
+		xfer_forget(mf, arg->out_seq);
 }
 
 /* The file is closed: no call is in it. */
@@ -361,7 +405,7 @@ void mmapdemo_xfers_drop(struct mmapdemo_file *mf)
 	mmapdemo_engine_drain(mf->mdev);
 
 	list_for_each_entry_safe(x, next, &mf->xfers, file_node) {
-		WARN_ON_ONCE(x->state != MMAPDEMO_XFER_DONE);
+		WARN_ON_ONCE(x->state < MMAPDEMO_XFER_DONE);
 		kfree(x);
 	}
 }

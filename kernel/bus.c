@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where the memory of a buffer is on the bus, and whose it is at the moment.
+ *
+ * Not for: making the addresses, see .dma_map in map_<technique>.c; transfers, see dma.c.
+ */
+#include <linux/dma-mapping.h>
+
+#include "mmapdemo_priv.h"
+
+/**
+ * mmapdemo_buf_dma_map() - make sure that a buffer has bus addresses
+ * @buf: PAGES, VMALLOC or COHERENT; inside the gate
+ *
+ * At the first transfer and for good, so that a buffer that is only mapped costs no addresses, and
+ * no bounce buffers, and a small transfer no mapping.
+ *
+ * Return: 0; -ENOMEM if there is no room in the IOMMU, or no bounce buffers.
+ */
+int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
+{
+	int ret = 0;
+
+	/* Pairs with the release below: who sees the flag sees the addresses. */
+	if (smp_load_acquire(&buf->dma_ready))
+		return 0;
+	mutex_lock(&buf->dma_lock);
+	if (!buf->bus)
+		ret = buf->tech->dma_map(buf);
+	if (!ret)
+		smp_store_release(&buf->dma_ready, true);	/* pairs with the acquire above */
+	mutex_unlock(&buf->dma_lock);
+	return ret;
+}
+
+/**
+ * mmapdemo_buf_run() - how far a buffer is contiguous on the bus
+ * @buf: has bus addresses
+ * @off: byte in it
+ * @len: bytes of interest
+ * @bus: where @off is
+ *
+ * Return: bytes, @len or less.
+ */
+u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus)
+{
+	u64 chunk = 1ULL << buf->bus_shift;
+	u64 i = off >> buf->bus_shift;
+	u64 run = chunk - (off & (chunk - 1));
+
+	*bus = buf->bus[i] + (off & (chunk - 1));
+	for (; run < len && buf->bus[i + 1] == buf->bus[i] + chunk; i++)
+		run += chunk;
+	return min(run, len);
+}
+
+/**
+ * mmapdemo_buf_sync() - hand memory over to the device, or back to the CPU
+ * @buf: has bus addresses
+ * @off: first byte
+ * @len: bytes
+ * @dir: of the transfer that follows or has ended
+ * @for_device: to the device
+ *
+ * May copy all of it, from or to bounce buffers.
+ */
+void mmapdemo_buf_sync(const struct mmapdemo_buf *buf, u64 off, u64 len,
+		       enum dma_data_direction dir, bool for_device)
+{
+	struct device *dev = &buf->mdev->pdev->dev;
+	u64 chunk = 1ULL << buf->bus_shift;
+	u64 end = off + len;
+
+	for (; off < end; off = (off | (chunk - 1)) + 1) {
+		u64 in = off & (chunk - 1);
+		u64 n = min(end - off, chunk - in);
+		dma_addr_t bus = buf->bus[off >> buf->bus_shift] + in;
+
+		if (for_device)
+			dma_sync_single_for_device(dev, bus, n, dir);
+		else
+			dma_sync_single_for_cpu(dev, bus, n, dir);
+	}
+}
