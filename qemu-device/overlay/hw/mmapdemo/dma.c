@@ -140,6 +140,7 @@ void mmapdemo_dma_finish(MmapdemoState *s, uint32_t error)
     MmapdemoTransfer *x = &s->xfer;
 
     trace_mmapdemo_dma_finish(s->name, x->seq, error, x->done);
+    mmapdemo_engine_forget_delay(s);
 
     s->dma_state = error ? MMAPDEMO_DMA_STATE_ERROR : MMAPDEMO_DMA_STATE_DONE;
     s->dma_error = error;
@@ -250,6 +251,7 @@ void mmapdemo_dma_reset(MmapdemoState *s)
     /* First, and without a completion: an event would outlive the reset */
     s->xfer.cmd &= ~MMAPDEMO_DMA_CMD_IRQ;
     mmapdemo_engine_quiesce(s);
+    mmapdemo_engine_forget_delay(s);
 
     s->xfer = (MmapdemoTransfer) { };
     s->dma_addr = 0;

@@ -199,8 +199,8 @@ static bool slice_resolve(MmapdemoState *s, uint32_t max_bytes, unsigned max)
 
 /*
  * See to what is to be copied next, at most max_bytes of it. False if there is
- * nothing to do: no transfer, machine stopped, another thread at it, or the
- * target refused, which ends the transfer.
+ * nothing to do: no transfer, not its time, machine stopped, another thread at
+ * it, or the target refused, which ends the transfer.
  */
 static bool slice_prepare(MmapdemoState *s, uint32_t max_bytes)
 {
@@ -208,7 +208,7 @@ static bool slice_prepare(MmapdemoState *s, uint32_t max_bytes)
     MmapdemoSlice *sl = &s->slice;
     unsigned max_translations = MMAPDEMO_SLICE_PIECES;
 
-    if (!mmapdemo_dma_busy(s) || !s->running || sl->num) {
+    if (!mmapdemo_dma_busy(s) || !s->running || s->delayed || sl->num) {
         return false;
     }
     if (!mmapdemo_bus_ok(s)) {
@@ -381,8 +381,41 @@ static void engine_vcpu_work(CPUState *cpu, run_on_cpu_data data)
     object_unref(OBJECT(s));
 }
 
+/*
+ * A timer is outside of the reentrancy guard: it only hands over to the bottom
+ * half, which is inside.
+ */
+static void engine_delay_over(void *opaque)
+{
+    MmapdemoState *s = opaque;
+
+    s->delayed = false;
+    engine_queue_bh(s);
+}
+
+static void engine_delay(MmapdemoState *s)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    trace_mmapdemo_dma_queue(s->name, s->xfer.seq, "delay");
+    s->delayed = true;
+    timer_mod_ns(s->delay_timer, now + MIN(s->dma_delay_ns, INT64_MAX - now));
+}
+
+void mmapdemo_engine_forget_delay(MmapdemoState *s)
+{
+    if (s->delayed) {
+        s->delayed = false;
+        timer_del(s->delay_timer);
+    }
+}
+
 void mmapdemo_engine_run(MmapdemoState *s)
 {
+    if (s->dma_delay_ns) {
+        engine_delay(s);
+        return;
+    }
     if (!s->running) {
         return;     /* engine_vm_change() */
     }
@@ -422,7 +455,7 @@ static void engine_vm_change(void *opaque, bool running, RunState state)
     s->running = running;
     if (!running) {
         mmapdemo_engine_quiesce(s);
-    } else if (mmapdemo_dma_busy(s)) {
+    } else if (mmapdemo_dma_busy(s) && !s->delayed) {
         engine_queue_bh(s);
     }
 }
@@ -435,6 +468,7 @@ void mmapdemo_engine_init(MmapdemoState *s)
     s->slice.piece = g_new(MmapdemoPiece, MMAPDEMO_MAX_PIECES);
     qemu_event_init(&s->slice_over, true);
     s->bh = qemu_bh_new_guarded(engine_bh, s, &dev->mem_reentrancy_guard);
+    s->delay_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, engine_delay_over, s);
     s->running = runstate_is_running();
     s->vmstate_change = qdev_add_vm_change_state_handler(dev, engine_vm_change,
                                                          s);
@@ -446,6 +480,8 @@ void mmapdemo_engine_exit(MmapdemoState *s)
     qemu_del_vm_change_state_handler(s->vmstate_change);
     qemu_bh_delete(s->bh);
     s->bh = NULL;
+    timer_free(s->delay_timer);
+    s->delay_timer = NULL;
     s->running = false;
 }
 

@@ -94,6 +94,7 @@ struct MmapdemoState {
     /* properties */
     uint64_t mem_size;
     uint64_t dma_mask;
+    uint64_t dma_delay_ns;      /* may change at run time */
 
     PCIDevice *pdev;            /* a cast that is too slow for each access */
     MemoryRegion regs;
@@ -138,6 +139,8 @@ struct MmapdemoState {
     bool running;               /* the VM is */
     bool vcpu_queued;           /* a work item is on its way to a vCPU */
     QEMUBH *bh;
+    QEMUTimer *delay_timer;     /* virtual clock */
+    bool delayed;               /* the transfer waits for delay_timer */
     VMChangeStateEntry *vmstate_change;
 };
 
@@ -194,6 +197,8 @@ uint8_t *mmapdemo_engine_map(MmapdemoState *s, uint64_t addr, hwaddr *len,
 bool mmapdemo_engine_probe(MmapdemoState *s, const MmapdemoTransfer *x);
 /* Run the transfer in s->xfer, or see to it that it is run */
 void mmapdemo_engine_run(MmapdemoState *s);
+/* The transfer has ended, or is forgotten: do not wait for its time any more */
+void mmapdemo_engine_forget_delay(MmapdemoState *s);
 /*
  * On return no byte moves and xfer.done is exact. The transfer may have come
  * to its end by that. Waits for one chunk: 64 KiB, or one copy of a timed run.

@@ -10,6 +10,7 @@
 #include "qemu/osdep.h"
 #include "qemu/module.h"
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pci.h"
 #include "migration/vmstate.h"
@@ -185,6 +186,25 @@ static const Property mmapdemo_properties[] = {
     DEFINE_PROP_UINT64("dma-mask", MmapdemoState, dma_mask, UINT64_MAX),
 };
 
+static void mmapdemo_get_delay(Object *obj, Visitor *v, const char *name,
+                               void *opaque, Error **errp)
+{
+    uint64_t val = MMAPDEMO(obj)->dma_delay_ns;
+
+    visit_type_uint64(v, name, &val, errp);
+}
+
+/* Counts from the next START on */
+static void mmapdemo_set_delay(Object *obj, Visitor *v, const char *name,
+                               void *opaque, Error **errp)
+{
+    uint64_t val;
+
+    if (visit_type_uint64(v, name, &val, errp)) {
+        MMAPDEMO(obj)->dma_delay_ns = val;
+    }
+}
+
 static void mmapdemo_class_init(ObjectClass *klass,
                                 MMAPDEMO_QOM_CONST void *data)
 {
@@ -200,6 +220,12 @@ static void mmapdemo_class_init(ObjectClass *klass,
         "Bytes of device memory in BAR2: a power of two, 2 MiB or more");
     object_class_property_set_description(klass, "dma-mask",
         "Highest bus address DMA reaches; anything above is refused");
+    /* Not a qdev property: those cannot be set once the device is realized */
+    object_class_property_add(klass, "x-dma-delay-ns", "uint64",
+                              mmapdemo_get_delay, mmapdemo_set_delay, NULL,
+                              NULL);
+    object_class_property_set_description(klass, "x-dma-delay-ns",
+        "Virtual ns from the start of a transfer until its first byte moves");
 
     pc->realize = mmapdemo_realize;
     pc->exit = mmapdemo_exit;
