@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "busy.h"
@@ -359,18 +358,26 @@ static void *poll_waiter(void *arg)
 	return NULL;
 }
 
-static void with_waiters_wakes_them_with_enodev(const void *arg)
+/* Have all woken within the promised time? Says for each when it did. */
+static bool woken_in_time(const struct wait_job *jobs, int n, u64 start, u64 limit)
 {
-	const struct way *w = arg;
+	bool in_time = true;
+
+	for (int i = 0; i < n; i++) {
+		diag("waiter %d woke %lld ms after the request", i,
+		     (long long)(jobs[i].woken - start) / 1000000);
+		in_time = in_time && jobs[i].woken < limit;
+	}
+	return in_time;
+}
+
+static bool waiters_wake_once(const struct way *w)
+{
 	int fd = dev_open(O_RDWR), idle = dev_open(O_RDWR);
-	int efd = CHECK_SYS(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	struct wait_job jobs[3] = { { .fd = fd }, { .fd = fd }, { .fd = idle } };
-	u64 start, end, limit;
+	u64 start, limit;
 	pthread_t t[3];
 
-	if (w->asks_qemu)
-		qmp_require();
-	CHECK_OK(eventfd_set(idle, efd));
 	jobs[0].seq = busy_start(fd, MMAPDEMO_DMA_TO_DEVICE).last;
 	jobs[1].seq = jobs[0].seq - 1;
 	CHECK(!pthread_create(&t[0], NULL, dma_waiter, &jobs[0]));
@@ -378,41 +385,34 @@ static void with_waiters_wakes_them_with_enodev(const void *arg)
 	CHECK(!pthread_create(&t[2], NULL, poll_waiter, &jobs[2]));
 	while (!jobs[0].waiting || !jobs[1].waiting || !jobs[2].waiting)
 		sleep_ms(1);
+	sleep_ms(10);
 	start = now_ns();
 	away(w);
-	end = now_ns();
+	/* Counted from the request where the request is the kernel's own, else from the end. */
+	limit = (w->asks_qemu ? now_ns() : start) + WAKE_MS * 1000000ULL;
 	for (int i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);
-	/* Counted from the request where the request is the kernel's own, else from the end. */
-	limit = (w->asks_qemu ? end : start) + WAKE_MS * 1000000ULL;
-	for (int i = 0; i < 3; i++) {
-		diag("waiter %d woke %lld ms after the request", i,
-		     (long long)(jobs[i].woken - start) / 1000000);
-		CHECK(jobs[i].woken < limit);
-	}
-	if (w->asks_qemu && !jobs[0].ret)
-		diag("the transfers were over before the device went");
-	else
-		CHECK_RET(jobs[0].ret, -ENODEV);
+	CHECK_RET(jobs[0].ret, -ENODEV);
+	CHECK_RET(jobs[1].ret, -ENODEV);
 	CHECK_EQ(jobs[2].ret, 1);
 	CHECK_EQ(jobs[2].revents & (POLLHUP | POLLERR), POLLHUP | POLLERR);
 	w->back();
+	close(fd);
+	close(idle);
+	return woken_in_time(jobs, 3, start, limit);
 }
 
-static void with_pollers_wakes_them(const void *arg)
+static bool pollers_wake_once(const struct way *w)
 {
-	const struct way *w = arg;
 	struct wait_job jobs[2] = { { .fd = dev_open(O_RDWR) }, { .fd = dev_open(O_RDONLY) } };
 	u64 start, limit;
 	pthread_t t[2];
 
-	if (w->asks_qemu)
-		qmp_require();
 	for (int i = 0; i < 2; i++)
 		CHECK(!pthread_create(&t[i], NULL, poll_waiter, &jobs[i]));
 	while (!jobs[0].waiting || !jobs[1].waiting)
 		sleep_ms(1);
-	sleep_ms(20);
+	sleep_ms(10);
 	start = now_ns();
 	away(w);
 	limit = (w->asks_qemu ? now_ns() : start) + WAKE_MS * 1000000ULL;
@@ -420,9 +420,40 @@ static void with_pollers_wakes_them(const void *arg)
 		pthread_join(t[i], NULL);
 		CHECK_EQ(jobs[i].ret, 1);
 		CHECK_EQ(jobs[i].revents & (POLLHUP | POLLERR), POLLHUP | POLLERR);
-		CHECK(jobs[i].woken < limit);
+		close(jobs[i].fd);
 	}
 	w->back();
+	return woken_in_time(jobs, 2, start, limit);
+}
+
+/*
+ * Late once is the emulator's host at other work; late every time is the driver. Everything but the
+ * time must be right every time.
+ */
+#define WAKE_ATTEMPTS 3
+
+static void with_waiters_wakes_them_with_enodev(const void *arg)
+{
+	const struct way *w = arg;
+	int i;
+
+	if (w->asks_qemu)
+		qmp_require();
+	for (i = 0; i < WAKE_ATTEMPTS && !waiters_wake_once(w); i++)
+		;
+	CHECKF(i < WAKE_ATTEMPTS, "later than %u ms in %d attempts", WAKE_MS, WAKE_ATTEMPTS);
+}
+
+static void with_pollers_wakes_them(const void *arg)
+{
+	const struct way *w = arg;
+	int i;
+
+	if (w->asks_qemu)
+		qmp_require();
+	for (i = 0; i < WAKE_ATTEMPTS && !pollers_wake_once(w); i++)
+		;
+	CHECKF(i < WAKE_ATTEMPTS, "later than %u ms in %d attempts", WAKE_MS, WAKE_ATTEMPTS);
 }
 
 /* --- transfers ------------------------------------------------------------------------------------------ */

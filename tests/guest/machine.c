@@ -244,15 +244,17 @@ void machine_mend(u32 mem_cache)
 
 /* --- programs -------------------------------------------------------------------------------- */
 
-static void drain(int fd, char *buf, size_t size, size_t *have)
+/* What there is at the moment; more than fits is thrown away. */
+static bool drain(int fd, char *buf, size_t size, size_t *have)
 {
+	bool room = *have < size - 1;
 	char spare[512];
-	ssize_t n = *have < size - 1 ? read(fd, buf + *have, size - 1 - *have)
-				     : read(fd, spare, sizeof(spare));
+	ssize_t n = room ? read(fd, buf + *have, size - 1 - *have) : read(fd, spare, sizeof(spare));
 
-	if (n > 0 && *have < size - 1)
+	if (n > 0 && room)
 		*have += n;
 	buf[*have] = 0;
+	return n > 0;
 }
 
 void run(struct output *o, unsigned int limit_ms, const char *program, ...)
@@ -273,6 +275,8 @@ void run(struct output *o, unsigned int limit_ms, const char *program, ...)
 	va_end(ap);
 	CHECK_SYS(pipe2(out, O_CLOEXEC));
 	CHECK_SYS(pipe2(err, O_CLOEXEC));
+	CHECK_SYS(fcntl(out[0], F_SETFL, O_NONBLOCK));
+	CHECK_SYS(fcntl(err[0], F_SETFL, O_NONBLOCK));
 	o->out[0] = o->err[0] = 0;
 	pid = child_fork();
 	if (!pid) {
@@ -297,6 +301,11 @@ void run(struct output *o, unsigned int limit_ms, const char *program, ...)
 			FAIL("%s still runs after %u ms; so far: %s%s", program, limit_ms, o->out,
 			     o->err);
 	}
+	/* It may have written its last words between the look at the pipes and its end. */
+	while (drain(out[0], o->out, sizeof(o->out), &have_out))
+		;
+	while (drain(err[0], o->err, sizeof(o->err), &have_err))
+		;
 	close(out[0]);
 	close(err[0]);
 	o->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

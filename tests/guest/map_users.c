@@ -117,39 +117,37 @@ static const struct {
 };
 
 /* Whatever is advised: the bytes, the count and the protecting flags stay. */
+static void advise(const struct object *o, size_t i)
+{
+	int want = o->flags & SUBJ_PFN ? advices[i].pfn : advices[i].pages, ret;
+	char *p = object_map(o);
+
+	for (u64 n = 0; n < PAGES; n++)
+		object_verify_page(o, p + n * PAGE, n);
+	ret = madvise(p, o->len, advices[i].advice) ? -errno : 0;
+	if (want != ANY && ret != want)
+		FAIL("MADV_%s: %s, wanted %s", advices[i].name, errno_word(ret), errno_word(want));
+	/* Entries made at mmap, for pages, and by nobody again: dropped is dropped. */
+	if (!ret && (advices[i].advice == 4 || advices[i].advice == 24) &&
+	    !(o->flags & (SUBJ_PFN | SUBJ_LAZY)))
+		CHECK_EQ(touch_read(p, NULL), SIGBUS);
+	for (u64 n = 0; n < PAGES; n++) {
+		if (map_info(o->fd, p + n * PAGE).out_present || (o->flags & SUBJ_LAZY))
+			object_verify_page(o, p + n * PAGE, n);
+	}
+	CHECK_EQ(buf_vmas(o->fd, o->handle), 1);
+	CHECK(vm_flags_have(p, "de") && vm_flags_have(p, "dd"));
+	CHECK_EQ(vm_flags_have(p, "dc"), advices[i].advice == 10 || (o->flags & SUBJ_DONTCOPY));
+	unmap(p, o->len);
+}
+
 static void madvise_of_every_kind_is_harmless(const void *arg)
 {
-	const struct subject *s = arg;
+	struct object o = object_get(arg, PAGES);
 
-	for (size_t i = 0; i < ARRAY_SIZE(advices); i++) {
-		struct object o = object_get(s, PAGES);
-		int want = o.flags & SUBJ_PFN ? advices[i].pfn : advices[i].pages, ret;
-		bool fork_advice = advices[i].advice == 10;
-		char *p;
-
-		object_tag(&o);
-		p = object_map(&o);
-		for (u64 n = 0; n < PAGES; n++)
-			object_verify_page(&o, p + n * PAGE, n);
-		ret = madvise(p, o.len, advices[i].advice) ? -errno : 0;
-		if (want != ANY && ret != want)
-			FAIL("MADV_%s: %s, wanted %s", advices[i].name, errno_word(ret),
-			     errno_word(want));
-		/* Entries made at mmap, for pages, and by nobody again: dropped is dropped. */
-		if (!ret && (advices[i].advice == 4 || advices[i].advice == 24) &&
-		    !(o.flags & (SUBJ_PFN | SUBJ_LAZY)))
-			CHECK_EQ(touch_read(p, NULL), SIGBUS);
-		for (u64 n = 0; n < PAGES; n++) {
-			/* From the object, where the mapping does not show it any more. */
-			if (map_info(o.fd, p + n * PAGE).out_present || (o.flags & SUBJ_LAZY))
-				object_verify_page(&o, p + n * PAGE, n);
-		}
-		CHECK_EQ(buf_vmas(o.fd, o.handle), 1);
-		CHECK(vm_flags_have(p, "de") && vm_flags_have(p, "dd"));
-		CHECK_EQ(vm_flags_have(p, "dc"), fork_advice || (o.flags & SUBJ_DONTCOPY));
-		unmap(p, o.len);
-		object_put(&o);
-	}
+	object_tag(&o);
+	for (size_t i = 0; i < ARRAY_SIZE(advices); i++)
+		advise(&o, i);
 }
 
 /* Poisoning must not take hold of the device's or the driver's memory. */
