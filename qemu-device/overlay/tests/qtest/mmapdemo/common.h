@@ -170,7 +170,7 @@ void vm_stop(QTestState *qts);
 void vm_cont(QTestState *qts);
 /* Function level reset; the BARs must be set up again */
 void mmd_flr(MmdTest *t);
-/* Run the main loop of QEMU a few times */
+/* Run the main loop of QEMU a few times; the virtual clock stands still */
 void vm_settle(QTestState *qts);
 
 /*
