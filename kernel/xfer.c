@@ -394,14 +394,16 @@ void mmapdemo_xfers_drop(struct mmapdemo_file *mf)
 	struct mmapdemo_xfer *x, *next;
 
 	kfree(mf->spare);
-	if (list_empty(&mf->xfers))
-		return;
 	spin_lock_irq(&engine->lock);
 	list_for_each_entry(x, &mf->xfers, file_node)
 		mmapdemo_engine_cancel(mf->mdev, x);
 	/* Others may have waited behind them. */
 	mmapdemo_engine_reap(mf->mdev);
 	spin_unlock_irq(&engine->lock);
+	/*
+	 * Without a transfer left too: a buffer of this file that a collected one used last may
+	 * still be on engine->dead_bufs, or in the hands of the worker, and is charged to the file.
+	 */
 	mmapdemo_engine_drain(mf->mdev);
 
 	list_for_each_entry_safe(x, next, &mf->xfers, file_node) {
