@@ -8,6 +8,19 @@
 
 #include "mmapdemo_priv.h"
 
+/* Of two pages one may be within the device's reach and the other have a bounce buffer. */
+static bool needs_sync(const struct mmapdemo_buf *buf)
+{
+	u64 n = ((buf->object.len - 1) >> buf->bus_shift) + 1;
+	u64 i;
+
+	for (i = 0; i < n; i++) {
+		if (dma_need_sync(&buf->mdev->pdev->dev, buf->bus[i]))
+			return true;
+	}
+	return false;
+}
+
 /**
  * mmapdemo_buf_dma_map() - make sure that a buffer has bus addresses
  * @buf: PAGES, VMALLOC or COHERENT; inside the gate
@@ -25,8 +38,11 @@ int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
 	if (smp_load_acquire(&buf->dma_ready))
 		return 0;
 	mutex_lock(&buf->dma_lock);
-	if (!buf->bus)
+	if (!buf->bus) {
 		ret = buf->tech->dma_map(buf);
+		if (!ret)
+			buf->need_sync = needs_sync(buf);
+	}
 	if (!ret)
 		smp_store_release(&buf->dma_ready, true);	/* pairs with the acquire above */
 	mutex_unlock(&buf->dma_lock);

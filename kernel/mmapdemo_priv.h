@@ -239,6 +239,7 @@ struct mmapdemo_buf {
 	dma_addr_t *bus;
 	unsigned int bus_shift;
 	dma_addr_t bus_one;		/* what bus points to if one is enough */
+	bool need_sync;			/* some of it needs dma_sync_*() */
 	bool dma_ready;			/* bus is set, for who does not hold dma_lock */
 	struct sg_table sgt;		/* vmalloc */
 };

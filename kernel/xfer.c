@@ -5,7 +5,6 @@
  *
  * Not for: how the device is driven, see dma.c.
  */
-#include <linux/dma-mapping.h>
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/moduleparam.h>
@@ -79,7 +78,6 @@ static struct mmapdemo_xfer *xfer_create(struct mmapdemo_file *mf,
 					 const struct mmapdemo_dma_submit *arg,
 					 struct mmapdemo_buf *mem, struct mmapdemo_buf *dev)
 {
-	struct mmapdemo_dev *mdev = mf->mdev;
 	struct mmapdemo_xfer *x;
 
 	x = xchg(&mf->spare, NULL) ?: kmalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
@@ -90,15 +88,14 @@ static struct mmapdemo_xfer *xfer_create(struct mmapdemo_file *mf,
 		.mem = mem,
 		.dev = dev,
 		.mem_off = arg->mem_off,
-		.dev_off = dev->phys - mdev->mem.phys + arg->dev_off,
+		.dev_off = dev->phys - mf->mdev->mem.phys + arg->dev_off,
 		.user_data = arg->user_data,
 		.len = arg->len,
 		.repeat = arg->repeat,
 		.to_device = arg->direction == MMAPDEMO_DMA_TO_DEVICE,
 		.want_irq = !(arg->flags & MMAPDEMO_DMA_NO_IRQ),
 		.timed = arg->flags & MMAPDEMO_DMA_TIMED,
-		.bounced = mem->tech->id != MMAPDEMO_TECH_COHERENT &&
-			   dma_need_sync(&mdev->pdev->dev, mem->bus[0]),
+		.bounced = mem->need_sync,
 	};
 	return x;
 }
