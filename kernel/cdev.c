@@ -75,6 +75,32 @@ static int file_add(struct mmapdemo_file *mf)
 	return ret;
 }
 
+static void file_del(struct mmapdemo_file *mf)
+{
+	struct mmapdemo_dev *mdev = mf->mdev;
+
+	mutex_lock(&mdev->open_lock);
+	list_del(&mf->node);
+	if (mf->exclusive)
+		mdev->exclusive = NULL;
+	mutex_unlock(&mdev->open_lock);
+}
+
+/* Who is alone may see all of BAR2. Nobody else can open the node any more, nor has it open. */
+static int file_clean_mem(struct mmapdemo_file *mf)
+{
+	int idx, ret;
+
+	if (!mf->exclusive)
+		return 0;
+	ret = mmapdemo_dev_enter(mf->mdev, &idx);
+	if (ret)
+		return ret;
+	ret = mmapdemo_mem_clean(mf->mdev);
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return ret;
+}
+
 static int mmapdemo_open(struct inode *inode, struct file *file)
 {
 	struct mmapdemo_dev *mdev = container_of(inode->i_cdev, struct mmapdemo_dev, cdev);
@@ -92,14 +118,21 @@ static int mmapdemo_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&mf->done);
 	init_waitqueue_head(&mf->wait);
 	ret = file_add(mf);
-	if (ret) {
-		kfree(mf);
-		return ret;
-	}
+	if (ret)
+		goto free;
+	ret = file_clean_mem(mf);
+	if (ret)
+		goto del;
 	get_device(&mdev->dev);
 	file->private_data = mf;
 	file->f_mapping = mdev->inode->i_mapping;
 	return 0;
+
+del:
+	file_del(mf);
+free:
+	kfree(mf);
+	return ret;
 }
 
 /* The whole of BAR2 was this file's: what it left there is not for the next one. */
@@ -123,11 +156,7 @@ static int mmapdemo_release(struct inode *inode, struct file *file)
 	mmapdemo_bufs_drop(mf);
 	file_wipe(mf);
 
-	mutex_lock(&mdev->open_lock);
-	list_del(&mf->node);
-	if (mf->exclusive)
-		mdev->exclusive = NULL;
-	mutex_unlock(&mdev->open_lock);
+	file_del(mf);
 
 	if (mf->eventfd)
 		eventfd_ctx_put(mf->eventfd);

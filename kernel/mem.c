@@ -41,6 +41,8 @@ int mmapdemo_mem_init(struct mmapdemo_dev *mdev)
 	struct mmapdemo_mem *mem = &mdev->mem;
 	int ret;
 
+	/* What is there was left by who used it before: no reset of the function clears it. */
+	mem->stale = true;
 	mem->pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&mdev->pdev->dev));
 	if (!mem->pool)
 		return -ENOMEM;
@@ -103,32 +105,64 @@ static bool mem_zero_must_end(struct mmapdemo_dev *mdev)
 	return mmapdemo_dev_gone(mdev) && time_after(jiffies, mdev->gone_since + HZ);
 }
 
+static int mem_zero_chunk(struct mmapdemo_mem *mem, u64 start, u64 len)
+{
+	int ret = 0;
+
+	down_read(&mem->lock);
+	if (mmapdemo_mem_usable(mem))
+		memset_io(mem->view + start, 0, len);
+	else
+		ret = -EIO;
+	up_read(&mem->lock);
+	return ret;
+}
+
 /**
  * mmapdemo_mem_zero() - overwrite a range of BAR2 with zeroes
  * @mdev: the device: inside the gate, or being removed
  * @start: byte in BAR2
  * @len: bytes
  *
+ * What it could not overwrite is left to mmapdemo_mem_clean().
+ *
  * Return: 0; -EIO if BAR2 has no view; -ENODEV if the device went meanwhile.
  */
 int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len)
 {
 	struct mmapdemo_mem *mem = &mdev->mem;
+	int ret = 0;
 	u64 off;
 
-	for (off = 0; off < len; off += MMAPDEMO_CHUNK) {
+	for (off = 0; off < len && !ret; off += MMAPDEMO_CHUNK) {
 		if (mem_zero_must_end(mdev))
-			return -ENODEV;
-		down_read(&mem->lock);
-		if (!mmapdemo_mem_usable(mem)) {
-			up_read(&mem->lock);
-			return -EIO;
-		}
-		memset_io(mem->view + start + off, 0, min_t(u64, MMAPDEMO_CHUNK, len - off));
-		up_read(&mem->lock);
+			ret = -ENODEV;
+		else
+			ret = mem_zero_chunk(mem, start + off,
+					     min_t(u64, MMAPDEMO_CHUNK, len - off));
 		cond_resched();
 	}
-	return 0;
+	if (ret)
+		WRITE_ONCE(mem->stale, true);
+	return ret;
+}
+
+/**
+ * mmapdemo_mem_clean() - see to it that BAR2 has no bytes of others, for who may see all of it
+ * @mdev: the device, inside the gate; nothing of BAR2 is allocated, and nobody can but the caller
+ *
+ * Return: as mmapdemo_mem_zero().
+ */
+int mmapdemo_mem_clean(struct mmapdemo_dev *mdev)
+{
+	int ret;
+
+	if (!READ_ONCE(mdev->mem.stale))
+		return 0;
+	ret = mmapdemo_mem_zero(mdev, 0, mdev->mem.size);
+	if (!ret)
+		WRITE_ONCE(mdev->mem.stale, false);
+	return ret;
 }
 
 /* Remember what of region MEM may hold this file's bytes, so that closing it can wipe them out. */

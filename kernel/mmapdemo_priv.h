@@ -71,6 +71,7 @@ struct mmapdemo_mem {
 	u32 cache;			/* MMAPDEMO_CACHE_*, of view and every mapping */
 	void __iomem *view;		/* NULL if a change of type failed both ways */
 	bool resetting;			/* no access by the kernel, no new mapping, of any BAR */
+	bool stale;			/* somebody's bytes may be where nothing is allocated */
 	struct gen_pool *pool;		/* of physical addresses */
 };
 
@@ -367,6 +368,7 @@ void mmapdemo_mem_reset_prepare(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_reset_done(struct mmapdemo_dev *mdev);
 bool mmapdemo_mem_usable(struct mmapdemo_mem *mem);
 int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len);
+int mmapdemo_mem_clean(struct mmapdemo_dev *mdev);
 u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_dirty(struct mmapdemo_file *mf, u64 start, u64 len);
 
