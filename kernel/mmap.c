@@ -34,6 +34,7 @@ static struct mmapdemo_map *map_create(struct mmapdemo_buf *buf, struct vm_area_
 	/* Before the first page-table entry: see mmapdemo_maps_revoke() and MEM_CACHE_SET. */
 	atomic_inc(&buf->num_vmas);
 	spin_lock(&buf->mdev->map_lock);
+	map->pass = buf->mdev->map_pass;
 	list_add_tail(&map->node, &buf->mdev->maps);
 	spin_unlock(&buf->mdev->map_lock);
 	return map;
@@ -223,18 +224,24 @@ static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, u32 pass)
  *   unmap_mapping_range()                  (next call: mmapdemo_dev_enter() fails)
  *
  * Who came in time is on the list; who is on the list has linked its VMA when its lock was to be
- * had. Nothing comes back: entries made in .mmap have no fault handler, vmalloc_fault() makes its
- * inside the gate, and fork copies from entries that are gone (a child's VMA is linked behind its
- * parent's before anything is copied into it).
+ * had. Who comes during the pass need not be waited for, and is not: during a reset a process may
+ * go on mapping memory for as long as it likes.
+ *
+ * Nothing comes back: entries made in .mmap have no fault handler, vmalloc_fault() makes its inside
+ * the gate, and fork copies from entries that are gone (a child's VMA is linked behind its parent's
+ * before anything is copied into it).
  */
 static void wait_for_linking(struct mmapdemo_dev *mdev)
 {
-	u32 pass = ++mdev->map_pass;
 	struct mm_struct *mm;
+	u32 pass;
 
 	/* One at a time: remove, and reset, which the core calls with this lock too. */
 	device_lock_assert(&mdev->pdev->dev);
 
+	spin_lock(&mdev->map_lock);
+	pass = ++mdev->map_pass;
+	spin_unlock(&mdev->map_lock);
 	while ((mm = next_mm(mdev, pass))) {
 		mmap_read_lock(mm);
 		mmap_read_unlock(mm);

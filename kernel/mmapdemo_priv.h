@@ -145,7 +145,7 @@ struct mmapdemo_dev {
 	struct list_head bufs;
 	spinlock_t map_lock;		/* maps */
 	struct list_head maps;
-	u32 map_pass;			/* lock of the PCI device */
+	u32 map_pass;			/* of wait_for_linking(); map_lock */
 
 	struct dentry *debugfs;
 };
@@ -258,7 +258,7 @@ struct mmapdemo_map {
 	unsigned long len;
 	u64 off;
 	struct list_head node;		/* mdev->maps */
-	u32 pass;			/* mdev->map_lock; of wait_for_linking() */
+	u32 pass;			/* mdev->map_lock; the last that need not wait for it */
 };
 
 /* --- pci.c ------------------------------------------------------------------------------- */
