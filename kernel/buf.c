@@ -335,10 +335,12 @@ static int buf_publish(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, u32 *
 	if (ret)
 		goto erase;
 
+	down_read(&mdev->res_lock);
 	spin_lock(&mdev->buf_lock);
 	list_add_tail(&buf->node, &mdev->bufs);
 	list_add_tail(&buf->handle_node, &mf->handles);
 	spin_unlock(&mdev->buf_lock);
+	up_read(&mdev->res_lock);
 	*id = buf->id;
 	xa_store(&mdev->objects, buf->id, buf, GFP_KERNEL_ACCOUNT);
 	return 0;

@@ -269,7 +269,7 @@ void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev)
 	struct mmapdemo_buf *buf;
 
 	wait_for_linking(mdev);
-	/* Keeps buf_destroy() from taking one off; one that is added now has no mapping yet. */
+	/* Nobody takes one off or adds one; one that is added afterwards has no mapping yet. */
 	down_write(&mdev->res_lock);
 	list_for_each_entry(buf, &mdev->bufs, node) {
 		if (buf->tech->id == MMAPDEMO_TECH_BAR && atomic_read(&buf->num_vmas))

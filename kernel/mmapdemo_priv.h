@@ -14,8 +14,8 @@
  *                             space, and so would let a process hold up mmapdemo_remove()
  *   mdev->open_lock           who has the node open
  *   engine->drain_lock        what transfers need of process context
- *   mdev->res_lock            (rw) read: the resources of one buffer are released; write: those of
- *                             all of them, by mmapdemo_remove()
+ *   mdev->res_lock            (rw) read: a buffer is listed, or gives its resources back; write: the
+ *                             list is walked through, by mmapdemo_remove() and a reset
  *   mdev->mem.lock            (rw) read: BAR2's view is used; write: its cache type changes
  *   buf->dma_lock             a buffer gets its bus addresses
  *   engine->lock              (irq) the DMA engine, all transfers, eventfds
