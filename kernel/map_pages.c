@@ -82,7 +82,8 @@ static int pages_dma_map(struct mmapdemo_buf *buf)
 					      DMA_ATTR_NO_WARN);
 		if (dma_mapping_error(dev, bus[i])) {
 			while (i--)
-				dma_unmap_single(dev, bus[i], chunk, DMA_BIDIRECTIONAL);
+				dma_unmap_single_attrs(dev, bus[i], chunk, DMA_BIDIRECTIONAL,
+						       DMA_ATTR_SKIP_CPU_SYNC);
 			kfree(bus);
 			return -ENOMEM;
 		}

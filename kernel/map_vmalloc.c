@@ -120,7 +120,8 @@ free_table:
 	sg_free_table(&buf->sgt);
 free_bus:
 	kvfree(bus);
-	return ret;
+	/* The IOMMU's -EIO and -EINVAL are for want of room too, and mean something else to a caller. */
+	return -ENOMEM;
 }
 
 static void vmalloc_dma_unmap(struct mmapdemo_buf *buf)
