@@ -32,6 +32,31 @@ bool mmapdemo_raw_allowed(void)
 	       !security_locked_down(LOCKDOWN_PCI_ACCESS);
 }
 
+/* --- the end of use -------------------------------------------------------------------------- */
+
+static void close_gate(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_file *mf;
+
+	mutex_lock(&mdev->open_lock);
+	mdev->gone_since = jiffies;
+	WRITE_ONCE(mdev->gone, true);
+	list_for_each_entry(mf, &mdev->files, node)
+		wake_up_all(&mf->wait);
+	mutex_unlock(&mdev->open_lock);
+
+	/* Who slept is awake and leaves; who was on the way sees `gone`. Pairs with dev_enter(). */
+	synchronize_srcu(&mdev->gate);
+}
+
+/* When it returns, the device moves no data, no process has a page-table entry, no call is in. */
+static void end_use(struct mmapdemo_dev *mdev)
+{
+	close_gate(mdev);
+	mmapdemo_engine_stop(mdev);
+	mmapdemo_maps_revoke(mdev);
+}
+
 /* --- probe ---------------------------------------------------------------------------------- */
 
 static void dev_put(void *arg)
@@ -171,6 +196,16 @@ static int start_engine(struct mmapdemo_dev *mdev)
 	return 0;
 }
 
+/* It can be opened before this has succeeded, by who has a node of its number. */
+static int add_node(struct mmapdemo_dev *mdev)
+{
+	int ret = mmapdemo_node_add(mdev);
+
+	if (ret)
+		end_use(mdev);
+	return ret;
+}
+
 static int mmapdemo_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct mmapdemo_dev *mdev;
@@ -186,7 +221,7 @@ static int mmapdemo_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	      map_mem(mdev) ?:
 	      create_regions(mdev) ?:
 	      start_engine(mdev) ?:
-	      mmapdemo_node_add(mdev);
+	      add_node(mdev);
 	if (ret)
 		return ret;
 
@@ -197,21 +232,6 @@ static int mmapdemo_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 }
 
 /* --- remove --------------------------------------------------------------------------------- */
-
-static void close_gate(struct mmapdemo_dev *mdev)
-{
-	struct mmapdemo_file *mf;
-
-	mutex_lock(&mdev->open_lock);
-	mdev->gone_since = jiffies;
-	WRITE_ONCE(mdev->gone, true);
-	list_for_each_entry(mf, &mdev->files, node)
-		wake_up_all(&mf->wait);
-	mutex_unlock(&mdev->open_lock);
-
-	/* Who slept is awake and leaves; who was on the way sees `gone`. Pairs with dev_enter(). */
-	synchronize_srcu(&mdev->gate);
-}
 
 /*
  * What is left to devres (buffers, BAR2, interrupts, regions, the reference) is released after
@@ -224,9 +244,7 @@ static void mmapdemo_remove(struct pci_dev *pdev)
 
 	mmapdemo_node_del(mdev);
 	mmapdemo_debugfs_del(mdev);
-	close_gate(mdev);
-	mmapdemo_engine_stop(mdev);
-	mmapdemo_maps_revoke(mdev);
+	end_use(mdev);
 }
 
 /* --- reset ---------------------------------------------------------------------------------- */
