@@ -12,24 +12,34 @@
 static struct dentry *root;
 
 /* What any process may read, from the device itself. */
+static int registers_print(struct mmapdemo_dev *mdev, struct seq_file *m)
+{
+	const struct mmapdemo_reg *r;
+	u64 val;
+	int ret;
+
+	for (r = mmapdemo_regs; r < mmapdemo_regs + mmapdemo_num_regs; r++) {
+		if (r->raw || !r->readable)
+			continue;
+		ret = mmapdemo_reg_get(mdev, r->offset, r->width, &val);
+		if (ret)
+			return ret;
+		seq_printf(m, "%05x %-20s %#llx\n", r->offset, r->name, val);
+	}
+	return 0;
+}
+
 static int registers_show(struct seq_file *m, void *unused)
 {
 	struct mmapdemo_dev *mdev = m->private;
-	const struct mmapdemo_reg *r;
 	int idx, ret;
 
 	ret = mmapdemo_dev_enter(mdev, &idx);
 	if (ret)
 		return ret;
-	for (r = mmapdemo_regs; r < mmapdemo_regs + mmapdemo_num_regs; r++) {
-		if (r->raw || !r->readable)
-			continue;
-		seq_printf(m, "%05x %-20s %#llx\n", r->offset, r->name,
-			   r->width == 8 ? mmapdemo_readq(mdev, r->offset) :
-					   (u64)mmapdemo_readl(mdev, r->offset));
-	}
+	ret = registers_print(mdev, m);
 	mmapdemo_dev_exit(mdev, idx);
-	return 0;
+	return ret;
 }
 DEFINE_SHOW_ATTRIBUTE(registers);
 

@@ -130,24 +130,26 @@ const struct mmapdemo_technique mmapdemo_tech_bar = {
 
 static int regs_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)
 {
-	void __iomem *reg = buf->mdev->regs + (buf->phys - buf->mdev->regs_phys) + off;
+	u32 reg = buf->phys - buf->mdev->regs_phys + off;
+	u64 val;
+	int ret;
 
+	ret = mmapdemo_reg_get(buf->mdev, reg, len, &val);
+	if (ret)
+		return ret;
 	if (len == 8)
-		*(__le64 *)to = cpu_to_le64(readq(reg));
+		*(__le64 *)to = cpu_to_le64(val);
 	else
-		*(__le32 *)to = cpu_to_le32(readl(reg));
+		*(__le32 *)to = cpu_to_le32(val);
 	return 0;
 }
 
 static int regs_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len)
 {
-	void __iomem *reg = buf->mdev->regs + (buf->phys - buf->mdev->regs_phys) + off;
+	u32 reg = buf->phys - buf->mdev->regs_phys + off;
 
-	if (len == 8)
-		writeq(le64_to_cpup(from), reg);
-	else
-		writel(le32_to_cpup(from), reg);
-	return 0;
+	return mmapdemo_reg_set(buf->mdev, reg, len,
+				len == 8 ? le64_to_cpup(from) : le32_to_cpup(from));
 }
 
 /* Of mem->lock only the part that keeps mappings from being made during a reset. */

@@ -16,7 +16,8 @@
  *   engine->drain_lock        what transfers need of process context
  *   mdev->res_lock            (rw) read: a buffer is listed, or gives its resources back; write: the
  *                             list is walked through, by mmapdemo_remove() and a reset
- *   mdev->mem.lock            (rw) read: BAR2's view is used; write: its cache type changes
+ *   mdev->mem.lock            (rw) read: a BAR is used or mapped for a process; write: the cache
+ *                             type of BAR2 changes, a reset begins or ends
  *   buf->dma_lock             a buffer gets its bus addresses
  *   engine->lock              (irq) the DMA engine, all transfers, eventfds
  *   mdev->buf_lock, map_lock, xa_lock of mdev->objects    lists and counts; nothing inside
@@ -402,6 +403,8 @@ bool mmapdemo_hw_answers(struct mmapdemo_dev *mdev);
 int mmapdemo_hw_identify(struct mmapdemo_dev *mdev);
 int mmapdemo_hw_selftest(struct mmapdemo_dev *mdev);
 void mmapdemo_hw_reset(struct mmapdemo_dev *mdev);
+int mmapdemo_reg_get(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 *val);
+int mmapdemo_reg_set(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 val);
 
 /* --- bus.c ------------------------------------------------------------------------------- */
 

@@ -80,6 +80,44 @@ void mmapdemo_hw_reset(struct mmapdemo_dev *mdev)
 	mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
 }
 
+/**
+ * mmapdemo_reg_get() - read a register for a process
+ * @mdev: the device, inside the gate
+ * @reg: offset in BAR0
+ * @width: 4 or 8
+ * @val: what was read
+ *
+ * Return: 0; -EIO while the function is being reset, and anything would read as all ones.
+ */
+int mmapdemo_reg_get(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 *val)
+{
+	int ret = 0;
+
+	down_read(&mdev->mem.lock);
+	if (mdev->mem.resetting)
+		ret = -EIO;
+	else
+		*val = width == 8 ? mmapdemo_readq(mdev, reg) : mmapdemo_readl(mdev, reg);
+	up_read(&mdev->mem.lock);
+	return ret;
+}
+
+/* The same for writing, which would get lost. */
+int mmapdemo_reg_set(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 val)
+{
+	int ret = 0;
+
+	down_read(&mdev->mem.lock);
+	if (mdev->mem.resetting)
+		ret = -EIO;
+	else if (width == 8)
+		mmapdemo_writeq(mdev, reg, val);
+	else
+		mmapdemo_writel(mdev, reg, val);
+	up_read(&mdev->mem.lock);
+	return ret;
+}
+
 int mmapdemo_ioctl_reg_read(struct mmapdemo_file *mf, struct mmapdemo_reg_access *arg)
 {
 	int ret;
@@ -87,9 +125,7 @@ int mmapdemo_ioctl_reg_read(struct mmapdemo_file *mf, struct mmapdemo_reg_access
 	ret = mmapdemo_reg_check(arg->offset, arg->width, false, mmapdemo_raw_allowed());
 	if (ret)
 		return ret;
-	arg->out_value = arg->width == 8 ? mmapdemo_readq(mf->mdev, arg->offset) :
-					   mmapdemo_readl(mf->mdev, arg->offset);
-	return 0;
+	return mmapdemo_reg_get(mf->mdev, arg->offset, arg->width, &arg->out_value);
 }
 
 int mmapdemo_ioctl_reg_write(struct mmapdemo_file *mf, struct mmapdemo_reg_access *arg)
@@ -101,9 +137,5 @@ int mmapdemo_ioctl_reg_write(struct mmapdemo_file *mf, struct mmapdemo_reg_acces
 		return ret;
 	if (!mf->may_write)
 		return -EACCES;
-	if (arg->width == 8)
-		mmapdemo_writeq(mf->mdev, arg->offset, arg->value);
-	else
-		mmapdemo_writel(mf->mdev, arg->offset, arg->value);
-	return 0;
+	return mmapdemo_reg_set(mf->mdev, arg->offset, arg->width, arg->value);
 }
