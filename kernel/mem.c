@@ -193,6 +193,8 @@ int mmapdemo_ioctl_mem_cache_set(struct mmapdemo_file *mf, struct mmapdemo_mem_c
 
 	if (arg->cache != MMAPDEMO_CACHE_WC && arg->cache != MMAPDEMO_CACHE_UC)
 		return -EINVAL;
+	if (!mf->may_write)
+		return -EACCES;
 
 	down_write(&mem->lock);
 	old = mem->cache;
