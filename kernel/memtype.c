@@ -22,9 +22,10 @@ static int cache_of_prot(pgprot_t prot, u32 *cache)
 		u32 cache;
 	} known[] = {
 		{ _PAGE_CACHE_MODE_WB, MMAPDEMO_CACHE_WB },
+		/* Before WC: without PAT both have the same bits, and UC-minus is what they mean. */
+		{ _PAGE_CACHE_MODE_UC_MINUS, MMAPDEMO_CACHE_UC_MINUS },
 		{ _PAGE_CACHE_MODE_WC, MMAPDEMO_CACHE_WC },
 		{ _PAGE_CACHE_MODE_UC, MMAPDEMO_CACHE_UC },
-		{ _PAGE_CACHE_MODE_UC_MINUS, MMAPDEMO_CACHE_UC_MINUS },
 	};
 	unsigned int i;
 
