@@ -307,7 +307,9 @@ static void buf_device_memory_exhausted_enomem(const void *arg)
 	a = buf_alloc(fd, MMAPDEMO_TECH_BAR, all - 3 * PAGE);
 	b = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
 	CHECK_EQ(info_get(fd).out_mem_free, 2 * PAGE);
-	alloc_refused(fd, MMAPDEMO_TECH_BAR, 0, 0, 3 * PAGE, -ENOMEM);
+	/* More often than the file may have buffers: what fails counts for nothing. */
+	for (u32 i = 0; i < info_get(fd).out_max_bufs + 1; i++)
+		alloc_refused(fd, MMAPDEMO_TECH_BAR, 0, 0, 3 * PAGE, -ENOMEM);
 	c = buf_alloc(fd, MMAPDEMO_TECH_BAR, 2 * PAGE);
 	CHECK_EQ(info_get(fd).out_mem_free, 0);
 	alloc_refused(fd, MMAPDEMO_TECH_BAR, 0, 0, 1, -ENOMEM);

@@ -55,6 +55,7 @@ void register_process(void);
 void register_tool(void);
 void register_lifetime(void);
 void register_module(void);
+void register_leak(void);
 
 /* A line of explanation, shown under the test's result. */
 __attribute__((format(printf, 1, 2)))

@@ -30,5 +30,6 @@ int main(int argc, char **argv)
 	register_tool();
 	register_lifetime();
 	register_module();
+	register_leak();
 	return harness_main(argc, argv);
 }
