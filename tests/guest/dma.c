@@ -6,6 +6,8 @@
  * Not for: refusals and failures, see dma_error.c; ways to wait, see event.c.
  */
 #include <errno.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -288,6 +290,52 @@ static void no_irq_raises_none(const void *arg)
 	writes_are_exact(k, b.wr - a.wr, 1);
 }
 
+/*
+ * The transfer is the last user of its memory, and its end is noticed where nothing may sleep. The
+ * worker that frees the memory later gets no chance to run before the file is closed, for this
+ * process does not give the processor away; the file behind it is likely to have its memory, and
+ * must not get the bytes back that the first was charged.
+ */
+static void last_user_of_memory_outlived_by_no_file(const void *arg)
+{
+	const struct kind *k = arg;
+	struct sched_param fifo = { .sched_priority = 1 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	CHECK_SYS(sched_setaffinity(0, sizeof(set), &set));
+	CHECK_SYS(sched_setscheduler(0, SCHED_FIFO, &fifo));
+	for (int i = 0; i < 200; i++) {
+		int fd = dev_open(O_RDWR);
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct mmapdemo_dma_submit s = {
+			.flags = i % 2 ? MMAPDEMO_DMA_NO_IRQ : 0,
+			.direction = 1 + i / 2 % 2, .len = 4 * PAGE,
+		};
+		struct mmapdemo_dma_wait w = { 0 };
+		u64 end = now_ns() + DMA_LIMIT_NS;
+
+		s.mem_handle = buf_alloc(fd, k->technique, 4 * PAGE).out_handle;
+		s.dev_handle = buf_alloc(fd, MMAPDEMO_TECH_BAR, 4 * PAGE).out_handle;
+		CHECK_OK(dma_submit(fd, &s));
+		CHECK_OK(buf_free(fd, s.mem_handle));
+		if (i % 3)
+			CHECK_OK(buf_free(fd, s.dev_handle));
+		while (!poll(&p, 1, 0))
+			CHECK(now_ns() < end);
+		CHECK_OK(dma_wait(fd, &w));
+		CHECK_EQ(w.out_bytes, 4 * PAGE);
+		close(fd);
+
+		fd = dev_open(O_RDWR);
+		sleep_ms(2);
+		buf_alloc(fd, MMAPDEMO_TECH_PAGES, PAGE);
+		CHECK_EQ(info_get(fd).out_mem_free, info_get(fd).out_mem_size);
+		close(fd);
+	}
+}
+
 /* Waiting at once for a transfer that asked for no interrupt must not wait for ever. */
 static void no_irq_can_be_waited_for(const void *arg)
 {
@@ -555,6 +603,8 @@ void register_dma(void)
 	kind_add(round_trip_is_the_identity, 0, "round_trip_is_the_identity");
 	kind_add(counters_tell_every_transfer, 0, "counters_tell_every_transfer");
 	kind_add(no_irq_raises_none, 0, "no_irq_raises_none");
+	kind_add(last_user_of_memory_outlived_by_no_file, 30000,
+		 "last_user_of_memory_outlived_by_no_file");
 	kind_add(no_irq_can_be_waited_for, 0, "no_irq_can_be_waited_for");
 	TEST_ADD(dma_mapped_device_memory_costs_no_register_access);
 	TEST_ADD(dma_seq_grows_by_one_over_all_files);

@@ -178,6 +178,17 @@ static void mem_cache_set_other_types_einval(const void *arg)
 	CHECK_EQ(info_get(fd).out_mem_cache, MMAPDEMO_CACHE_WC);
 }
 
+/* It changes what all openers have: not for who may only look. */
+static void mem_cache_set_read_only_file_eacces(const void *arg)
+{
+	int fd = dev_open(O_RDONLY);
+
+	(void)arg;
+	CHECK_RET(mem_cache_set(fd, MMAPDEMO_CACHE_UC), -EACCES);
+	CHECK_RET(mem_cache_set(fd, MMAPDEMO_CACHE_WC), -EACCES);
+	CHECK_EQ(info_get(fd).out_mem_cache, MMAPDEMO_CACHE_WC);
+}
+
 /* --- MAP_INFO ---------------------------------------------------------------------------------------- */
 
 static void map_info_tells_bounds_of_the_piece(const void *arg)
@@ -249,6 +260,7 @@ void register_map_cache(void)
 	TEST_ADD(mem_cache_set_in_use_ebusy);
 	TEST_ADD(mem_cache_set_with_the_whole_bar_mapped_ebusy);
 	TEST_ADD(mem_cache_set_other_types_einval);
+	TEST_ADD(mem_cache_set_read_only_file_eacces);
 	TEST_ADD(map_info_elsewhere_enoent);
 	TEST_ADD(map_info_is_of_the_calling_process);
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -127,6 +128,24 @@ static void device_memory_is_zero_after_unbind_under_its_writer(const void *arg)
 	CHECK_EQ(first_not(p, len, 0), len);
 }
 
+/* All of BAR2 is what an exclusive opener sees, allocated or not. */
+static void device_memory_is_zero_for_exclusive_after_unbind(const void *arg)
+{
+	int fd = dev_open(O_RDWR | O_EXCL);
+	struct mmapdemo_region_info r = region_get(fd, MMAPDEMO_REGION_MEM);
+	char *p = map_rw(fd, r.out_len, r.out_offset);
+
+	(void)arg;
+	memset(p, 0x5a, r.out_len);
+	driver_unbind();
+	unmap(p, r.out_len);
+	close(fd);
+	driver_bind();
+	fd = dev_open(O_RDWR | O_EXCL);
+	p = map_ro(fd, r.out_len, r.out_offset);
+	CHECK_EQ(first_not(p, r.out_len, 0), r.out_len);
+}
+
 /* --- function level reset -------------------------------------------------------------------------------- */
 
 static unsigned int function_reset(void)
@@ -206,6 +225,53 @@ static void reset_ends_running_transfers_with_eio(const void *arg)
 	CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, b.mem, 0, b.dev, 0, PAGE, NULL));
 }
 
+struct reg_job {
+	int fd;
+	volatile bool over;
+	u32 reads, refused;
+};
+
+static void *reg_reader(void *arg)
+{
+	struct reg_job *j = arg;
+	u64 offset = region_get(j->fd, MMAPDEMO_REGION_USER_PAGE).out_offset;
+
+	while (!j->over) {
+		u64 value = 0;
+		u32 id = 0;
+		int ret = reg_try_read(j->fd, MMAPDEMO_REG_ID, 4, &value);
+
+		if (ret)
+			CHECK_RET(ret, -EIO);
+		else
+			CHECK_EQ(value, MMAPDEMO_ID);
+		j->refused += ret != 0;
+		if (pread(j->fd, &id, 4, offset) == 4)
+			CHECK_EQ(id, MMAPDEMO_ID);
+		else
+			CHECK_EQ(errno, EIO);
+		j->reads++;
+	}
+	return NULL;
+}
+
+/* What a register reads as while the function is being reset is nobody's value. */
+static void reset_refuses_registers_meanwhile(const void *arg)
+{
+	struct reg_job j = { .fd = dev_open(O_RDWR) };
+	pthread_t t;
+
+	(void)arg;
+	CHECK(!pthread_create(&t, NULL, reg_reader, &j));
+	while (!j.reads)
+		sleep_ms(1);
+	function_reset();
+	j.over = true;
+	pthread_join(t, NULL);
+	diag("%u of %u reads refused", j.refused, j.reads);
+	CHECK(j.refused > 0);
+}
+
 void register_module(void)
 {
 	TEST_ADD(module_in_use_is_not_unloaded);
@@ -214,7 +280,9 @@ void register_module(void)
 	TEST_ADD(example_is_aa_after_bind);
 	TEST_ADD_SLOW(device_memory_is_zero_after_bind, 20000);
 	TEST_ADD_SLOW(device_memory_is_zero_after_unbind_under_its_writer, 20000);
+	TEST_ADD_SLOW(device_memory_is_zero_for_exclusive_after_unbind, 20000);
 	TEST_ADD(reset_keeps_files_and_memory);
 	TEST_ADD(reset_takes_bar_mappings_away_until_mapped_again);
+	TEST_ADD(reset_refuses_registers_meanwhile);
 	TEST_ADD_SLOW(reset_ends_running_transfers_with_eio, 30000);
 }
