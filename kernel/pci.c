@@ -272,6 +272,21 @@ static void mmapdemo_reset_done(struct pci_dev *pdev)
 	mmapdemo_engine_reset_done(mdev);
 }
 
+/* Sleep with loss of power is a reset to the device, and the core saves and restores the same. */
+static int mmapdemo_suspend(struct device *dev)
+{
+	mmapdemo_reset_prepare(to_pci_dev(dev));
+	return 0;
+}
+
+static int mmapdemo_resume(struct device *dev)
+{
+	mmapdemo_reset_done(to_pci_dev(dev));
+	return 0;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(mmapdemo_pm_ops, mmapdemo_suspend, mmapdemo_resume);
+
 static const struct pci_error_handlers mmapdemo_err_handlers = {
 	.reset_prepare = mmapdemo_reset_prepare,
 	.reset_done = mmapdemo_reset_done,
@@ -296,6 +311,7 @@ static struct pci_driver mmapdemo_driver = {
 	.remove = mmapdemo_remove,
 	.shutdown = mmapdemo_shutdown,
 	.err_handler = &mmapdemo_err_handlers,
+	.driver.pm = pm_sleep_ptr(&mmapdemo_pm_ops),
 };
 
 static int __init mmapdemo_init(void)
