@@ -19,6 +19,8 @@ from . import hostenv, image, klog, machine
 
 # The guest reports its end on two ports; how long the slower may be behind.
 DRAIN_SECONDS = 10
+# From its report to the end of QEMU: drivers shut their devices down in between.
+POWEROFF_SECONDS = 30
 
 
 def _die_with_parent():
@@ -160,7 +162,11 @@ class Guest:
             except asyncio.TimeoutError:
                 raise GuestError("the guest reported, but its output does not end") from None
             streams["result"][1].write(b"received\n")
-            await asyncio.wait({ended}, timeout=DRAIN_SECONDS)
+            await asyncio.wait({ended}, timeout=POWEROFF_SECONDS)
+            if not ended.done():
+                raise GuestError(f"the guest reported, but was not off {POWEROFF_SECONDS} s later")
+            if ended.result():
+                raise GuestError(f"the guest reported, but then QEMU ended with status {ended.result()}")
         finally:
             for task in (*tasks, results, began, ended):
                 task.cancel()
