@@ -34,4 +34,10 @@
 #define MMAPDEMO_QOM_CONST
 #endif
 
+/* From 10.2 on there can be a handler that returns a status as well */
+#if !MMAPDEMO_QEMU_SINCE(10, 2)
+#define qdev_add_vm_change_state_handler(dev, cb, ret, opaque) \
+    qdev_add_vm_change_state_handler(dev, cb, opaque)
+#endif
+
 #endif /* HW_MMAPDEMO_COMPAT_H */

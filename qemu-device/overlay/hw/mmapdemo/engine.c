@@ -471,7 +471,7 @@ void mmapdemo_engine_init(MmapdemoState *s)
     s->delay_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, engine_delay_over, s);
     s->running = runstate_is_running();
     s->vmstate_change = qdev_add_vm_change_state_handler(dev, engine_vm_change,
-                                                         s);
+                                                         NULL, s);
 }
 
 void mmapdemo_engine_exit(MmapdemoState *s)
