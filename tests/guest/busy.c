@@ -42,18 +42,25 @@ void busy_require(void)
 		test_skip("this QEMU's device has no property " PROPERTY " to slow it down with");
 }
 
+void busy_each(unsigned int ns)
+{
+	char value[32];
+
+	busy_require();
+	*slow = true;
+	qemu_property_set(PROPERTY, strf(value, sizeof(value), "%u", ns));
+}
+
 struct busy busy_start(int fd, u32 direction)
 {
 	struct mmapdemo_info info = info_get(fd);
 	struct busy b = { .num = info.out_max_transfers, .len = 256 * PAGE };
 	struct mmapdemo_dma_submit s = { .direction = direction, .len = b.len };
-	char value[64];
 
 	busy_require();
 	b.mem = s.mem_handle = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, b.len).out_handle;
 	b.dev = s.dev_handle = buf_alloc(fd, MMAPDEMO_TECH_BAR, b.len).out_handle;
-	*slow = true;
-	qemu_property_set(PROPERTY, strf(value, sizeof(value), "%d", BUSY_EACH_NS));
+	busy_each(BUSY_EACH_NS);
 	for (u32 i = 0; i < b.num; i++) {
 		CHECK_OK(dma_submit(fd, &s));
 		b.last = s.out_seq;

@@ -23,6 +23,8 @@ struct busy {
 struct busy busy_start(int fd, u32 direction);
 /* SKIPs likewise, in a test whose child will be the one to call busy_start(). */
 void busy_require(void);
+/* Have each transfer take at least this long; SKIPs likewise. */
+void busy_each(unsigned int ns);
 /* From now on transfers are quick again. The runner does the same after the test. */
 void busy_end(void);
 /* Does the device have to be told that? To be asked by the runner. */

@@ -163,6 +163,27 @@ static void dma_wait_not_ended_eagain_and_etimedout(const void *arg)
 	CHECK_OK(dma_collect(b.fd, last, NULL));
 }
 
+/*
+ * Who sleeps for a running transfer that asked for no interrupt is woken by its end, not by the
+ * deadline nor by chance.
+ */
+static void dma_wait_and_poll_wake_for_a_running_no_irq_transfer(const void *arg)
+{
+	struct both b = both_get();
+
+	(void)arg;
+	busy_each(30000000);
+	for (int i = 0; i < 6; i++) {
+		u64 seq = submit(&b, MMAPDEMO_DMA_NO_IRQ, i), start = now_ns();
+
+		if (i % 3 == 1)
+			CHECK_EQ(readable(b.fd, 4000), POLLIN);
+		CHECK_OK(dma_collect(b.fd, i % 3 == 2 ? 0 : seq, NULL));
+		CHECKF(now_ns() - start < 900000000, "round %d: woken after %llu ms", i,
+		       (unsigned long long)(now_ns() - start) / 1000000);
+	}
+}
+
 static void dma_wait_far_deadline_is_no_overflow(const void *arg)
 {
 	static const u64 deadlines[] = { ~0ULL, ~0ULL >> 1, 1ULL << 63, 1ULL << 62 };
@@ -500,6 +521,7 @@ void register_event(void)
 	TEST_ADD(dma_wait_any_takes_the_first_ended);
 	TEST_ADD(dma_wait_foreign_seq_enoent);
 	TEST_ADD(dma_wait_not_ended_eagain_and_etimedout);
+	TEST_ADD_SLOW(dma_wait_and_poll_wake_for_a_running_no_irq_transfer, 40000);
 	TEST_ADD(dma_wait_far_deadline_is_no_overflow);
 	TEST_ADD_SLOW(dma_wait_signal_eintr_and_can_be_repeated, 60000);
 	TEST_ADD(dma_wait_killed_ends_at_once);

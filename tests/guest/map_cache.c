@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "subject.h"
@@ -226,6 +227,8 @@ static void map_info_elsewhere_enoent(const void *arg)
 	CHECK_RET(map_try_info(fd, &local, &i), -ENOENT);
 	CHECK_RET(map_try_info(fd, map_info_elsewhere_enoent, &i), -ENOENT);
 	CHECK_RET(map_try_info(fd, map_reserve(PAGE), &i), -ENOENT);
+	/* The kernel's own mapping in every process: it has private data, and not of our kind. */
+	CHECK_RET(map_try_info(fd, (void *)getauxval(AT_SYSINFO_EHDR), &i), -ENOENT);
 	CHECK_RET(map_try_info(fd, map_ro(null, PAGE, 0), &i), -ENOENT);
 }
 
