@@ -32,7 +32,8 @@ static void pattern_fill_and_compare(void **state)
 	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
 		poison(data, sizeof(data));
 		pattern_fill(&patterns[i], 24, data, sizeof(data));
-		assert_int_equal(pattern_compare(&patterns[i], 24, data, sizeof(data)), sizeof(data));
+		assert_int_equal(pattern_compare(&patterns[i], 24, data, sizeof(data)),
+				 sizeof(data));
 		for (at = 0; at < sizeof(data); at += 1249) {
 			data[at] ^= 0x10;
 			assert_int_equal(pattern_compare(&patterns[i], 24, data, sizeof(data)), at);

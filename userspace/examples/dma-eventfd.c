@@ -43,7 +43,8 @@ int main(void)
 	must(MMD_CALL_OPEN, mmd_open(NULL, 0, &dev));
 	must(MMD_CALL_EVENTFD_SET, mmd_eventfd_set(dev, efd));
 	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_VMALLOC, LEN, 0, 0, &mem));
-	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, TRANSFERS * LEN, 0, 0, &bar));
+	must(MMD_CALL_BUF_ALLOC,
+	     mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, TRANSFERS * LEN, 0, 0, &bar));
 	dma.mem_handle = mem.handle;
 	dma.dev_handle = bar.handle;
 	for (i = 0; i < TRANSFERS; i++) {

@@ -255,8 +255,9 @@ static int run_all(struct args *args, struct data *data, json_t *runs)
 			continue;
 		for (technique = MMAPDEMO_TECH_PAGES; technique <= MMAPDEMO_TECH_COHERENT;
 		     technique++) {
-			if (via == COPY_DMA ? args->technique != ALL && args->technique != technique :
-					      technique != MMAPDEMO_TECH_PAGES)
+			if (via == COPY_DMA ?
+			    args->technique != ALL && args->technique != technique :
+			    technique != MMAPDEMO_TECH_PAGES)
 				continue;
 			for (mode = MMD_DMA_WAIT; mode <= MMD_DMA_SPIN; mode++) {
 				struct copy copy = {

@@ -59,7 +59,8 @@ static void show_info(struct tool *tool, const struct mmd_info *info)
 	tool_say(tool, " (0x%" PRIx64 ")\n", info->features);
 	tool_say(tool, "  device memory  %s, %s free, cache type %s\n",
 		 format_size(info->mem_size, mem, sizeof(mem)),
-		 format_size(info->mem_free, avail, sizeof(avail)), mmd_cache_name(info->mem_cache));
+		 format_size(info->mem_free, avail, sizeof(avail)),
+		 mmd_cache_name(info->mem_cache));
 	tool_say(tool, "  DMA            up to bus address 0x%" PRIx64
 		 ", %s a transfer, %u transfers outstanding, IOMMU %s\n",
 		 info->dma_mask, format_size(info->dma_max_len, dma, sizeof(dma)),

@@ -182,7 +182,8 @@ static int resolve(struct args *args, struct place *place)
 	if (!args->width)
 		args->width = t->reg ? t->reg->width : 4;
 	if (args->via == VIA_DEFAULT)
-		args->via = place->is_bar0 && place->bar0 < MMAPDEMO_USER_BASE ? VIA_IOCTL : VIA_MMAP;
+		args->via = place->is_bar0 && place->bar0 < MMAPDEMO_USER_BASE ? VIA_IOCTL :
+									 VIA_MMAP;
 
 	if (t->offset % args->width)
 		return tool_error(tool, STATUS_USAGE,
