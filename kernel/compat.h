@@ -56,7 +56,8 @@ static inline void mmapdemo_eventfd_signal(struct eventfd_ctx *ctx)
 
 /* 6.5: get_user_pages() has no use for VMAs. */
 #ifdef HAVE_GUP_VMAS
-#define get_user_pages(start, num, flags, pages)	get_user_pages(start, num, flags, pages, NULL)
+#define get_user_pages(start, num, flags, pages)	\
+	get_user_pages(start, num, flags, pages, NULL)
 #endif
 
 /* 6.12: follow_pfnmap_start() and _end() replaced follow_pte(), which had lost its mm in 6.10. */
