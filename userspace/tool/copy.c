@@ -50,8 +50,7 @@ static int fail(const struct copy *copy, const char *what, const char *where, si
 	return tool_error(copy->tool, STATUS_FAILED,
 			  "%s: copy by %s: %s: byte 0x%zx of %s is 0x%02x and should be 0x%02x.",
 			  copy->tool->path, copy_name(copy, name, sizeof(name)), what, at, where,
-			  found,
-			  wanted);
+			  found, wanted);
 }
 
 static int prepare_mem(struct copy *copy)
