@@ -138,12 +138,16 @@ void mmapdemo_buf_put(struct mmapdemo_buf *buf)
 
 /**
  * mmapdemo_buf_put_atomic() - drop a reference where nothing may sleep
- * @buf: if this is its last reference, mmapdemo_engine_drain() drops it; the caller sees to that
+ * @buf: the buffer
+ *
+ * Return: true if this is its last reference: mmapdemo_engine_drain() drops it.
  */
-void mmapdemo_buf_put_atomic(struct mmapdemo_buf *buf)
+bool mmapdemo_buf_put_atomic(struct mmapdemo_buf *buf)
 {
-	if (!refcount_dec_not_one(&buf->ref.refcount))
-		llist_add(&buf->dead, &buf->mdev->engine.dead_bufs);
+	if (refcount_dec_not_one(&buf->ref.refcount))
+		return false;
+	llist_add(&buf->dead, &buf->mdev->engine.dead_bufs);
+	return true;
 }
 
 /**

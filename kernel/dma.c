@@ -46,8 +46,8 @@ static void xfer_complete(struct mmapdemo_engine *engine, struct mmapdemo_xfer *
 	x->state = MMAPDEMO_XFER_DONE;
 	atomic_dec(&x->mem->num_xfers);
 	atomic_dec(&x->dev->num_xfers);
-	mmapdemo_buf_put_atomic(x->mem);
-	mmapdemo_buf_put_atomic(x->dev);
+	x->left_bufs = mmapdemo_buf_put_atomic(x->mem);
+	x->left_bufs |= mmapdemo_buf_put_atomic(x->dev);
 	x->mem = NULL;
 	x->dev = NULL;
 

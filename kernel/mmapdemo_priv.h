@@ -339,7 +339,7 @@ extern unsigned long mmapdemo_max_bytes;
 int mmapdemo_regions_create(struct mmapdemo_dev *mdev);
 struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id);
 void mmapdemo_buf_put(struct mmapdemo_buf *buf);
-void mmapdemo_buf_put_atomic(struct mmapdemo_buf *buf);
+bool mmapdemo_buf_put_atomic(struct mmapdemo_buf *buf);
 void mmapdemo_bufs_drop(struct mmapdemo_file *mf);
 void mmapdemo_bufs_release(struct mmapdemo_dev *mdev);
 ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, size_t len,
@@ -442,6 +442,7 @@ struct mmapdemo_xfer {
 	bool bounced;			/* needs dma_sync_*() */
 	bool prepared;			/* had dma_sync_*_for_device() */
 	bool cancelled;
+	bool left_bufs;			/* was the last user of a buffer */
 	enum mmapdemo_xfer_state state;
 	u32 error;			/* MMAPDEMO_ERR_* */
 	u64 bytes;

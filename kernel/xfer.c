@@ -314,6 +314,9 @@ int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *
 	arg->out_bytes = x->bytes;
 	arg->out_host_ns = x->host_ns;
 	arg->out_error = x->error;
+	/* Buffers whose handles are gone live as long as the transfer: it has ended now. */
+	if (x->left_bufs)
+		mmapdemo_engine_drain(mf->mdev);
 	return x->error ? -EIO : 0;
 }
 
