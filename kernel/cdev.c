@@ -302,6 +302,7 @@ static void dev_init_locks(struct mmapdemo_dev *mdev)
 	mutex_init(&mdev->open_lock);
 	init_rwsem(&mdev->res_lock);
 	init_rwsem(&mdev->mem.lock);
+	spin_lock_init(&mdev->mem.used_lock);
 	spin_lock_init(&mdev->buf_lock);
 	spin_lock_init(&mdev->map_lock);
 	INIT_LIST_HEAD(&mdev->files);

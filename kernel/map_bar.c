@@ -6,7 +6,6 @@
  * Good at: no system call and no interrupt between a process and the device; the first touch does
  * not fault. What it shows has no struct page: get_user_pages() refuses it.
  */
-#include <linux/genalloc.h>
 #include <linux/io.h>
 
 #include "mmapdemo_priv.h"
@@ -15,7 +14,7 @@ static int bar_alloc(struct mmapdemo_buf *buf)
 {
 	struct mmapdemo_dev *mdev = buf->mdev;
 	struct mmapdemo_mem *mem = &mdev->mem;
-	unsigned long phys = 0;
+	phys_addr_t phys = 0;
 	int ret = 0;
 
 	down_read(&mem->lock);
@@ -25,7 +24,7 @@ static int bar_alloc(struct mmapdemo_buf *buf)
 	else if (atomic_read(&mdev->regions[MMAPDEMO_REGION_MEM]->num_vmas))
 		ret = -EBUSY;
 	else
-		phys = gen_pool_alloc(mem->pool, buf->object.len);
+		phys = mmapdemo_mem_alloc(mem, buf->object.len);
 	up_read(&mem->lock);
 	if (ret)
 		return ret;
@@ -34,7 +33,7 @@ static int bar_alloc(struct mmapdemo_buf *buf)
 
 	ret = mmapdemo_mem_zero(mdev, phys - mem->phys, buf->object.len);
 	if (ret) {
-		gen_pool_free(mem->pool, phys, buf->object.len);
+		mmapdemo_mem_free(mem, phys, buf->object.len);
 		return ret;
 	}
 	buf->phys = phys;
@@ -49,7 +48,7 @@ static void bar_free(struct mmapdemo_buf *buf)
 	if (!buf->owner)
 		return;
 	mmapdemo_mem_zero(buf->mdev, buf->phys - mem->phys, buf->object.len);
-	gen_pool_free(mem->pool, buf->phys, buf->object.len);
+	mmapdemo_mem_free(mem, buf->phys, buf->object.len);
 }
 
 /*

@@ -4,9 +4,10 @@
  *
  * Not for: one buffer in it, see map_bar.c.
  */
-#include <linux/genalloc.h>
+#include <linux/bitmap.h>
 #include <linux/io.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include "mmapdemo_priv.h"
 
@@ -43,19 +44,15 @@ int mmapdemo_mem_init(struct mmapdemo_dev *mdev)
 
 	/* What is there was left by who used it before: no reset of the function clears it. */
 	mem->stale = true;
-	mem->pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&mdev->pdev->dev));
-	if (!mem->pool)
+	mem->num_free = mem->size >> PAGE_SHIFT;
+	mem->used = kvcalloc(BITS_TO_LONGS(mem->num_free), sizeof(long), GFP_KERNEL);
+	if (!mem->used)
 		return -ENOMEM;
-	ret = gen_pool_add(mem->pool, mem->phys, mem->size, dev_to_node(&mdev->pdev->dev));
-	if (!ret) {
-		down_write(&mem->lock);
-		ret = view_map(mem, MMAPDEMO_CACHE_WC);
-		up_write(&mem->lock);
-	}
-	if (ret) {
-		gen_pool_destroy(mem->pool);
-		mem->pool = NULL;
-	}
+	down_write(&mem->lock);
+	ret = view_map(mem, MMAPDEMO_CACHE_WC);
+	up_write(&mem->lock);
+	if (ret)
+		kvfree(mem->used);
 	return ret;
 }
 
@@ -82,7 +79,7 @@ void mmapdemo_mem_reset_done(struct mmapdemo_dev *mdev)
 	up_write(&mdev->mem.lock);
 }
 
-/* Everything allocated has been released: gen_pool_destroy() insists. */
+/* Everything allocated has been released. */
 void mmapdemo_mem_exit(struct mmapdemo_dev *mdev)
 {
 	struct mmapdemo_mem *mem = &mdev->mem;
@@ -90,13 +87,46 @@ void mmapdemo_mem_exit(struct mmapdemo_dev *mdev)
 	down_write(&mem->lock);
 	view_unmap(mem);
 	up_write(&mem->lock);
-	gen_pool_destroy(mem->pool);
-	mem->pool = NULL;
+	WARN_ON(mem->num_free != mem->size >> PAGE_SHIFT);
+	kvfree(mem->used);
 }
 
 u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev)
 {
-	return gen_pool_avail(mdev->mem.pool);
+	return READ_ONCE(mdev->mem.num_free) << PAGE_SHIFT;
+}
+
+/**
+ * mmapdemo_mem_alloc() - take a range of BAR2, the first that is long enough
+ * @mem: BAR2; mem->lock is held, so that its type stays what the caller wants
+ * @len: bytes, whole pages
+ *
+ * Return: its physical address; 0 if there is none.
+ */
+phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len)
+{
+	unsigned long total = mem->size >> PAGE_SHIFT;
+	unsigned long num = len >> PAGE_SHIFT;
+	unsigned long page;
+
+	lockdep_assert_held(&mem->lock);
+
+	spin_lock(&mem->used_lock);
+	page = bitmap_find_next_zero_area(mem->used, total, 0, num, 0);
+	if (page < total) {
+		bitmap_set(mem->used, page, num);
+		mem->num_free -= num;
+	}
+	spin_unlock(&mem->used_lock);
+	return page < total ? mem->phys + ((phys_addr_t)page << PAGE_SHIFT) : 0;
+}
+
+void mmapdemo_mem_free(struct mmapdemo_mem *mem, phys_addr_t phys, u64 len)
+{
+	spin_lock(&mem->used_lock);
+	bitmap_clear(mem->used, (phys - mem->phys) >> PAGE_SHIFT, len >> PAGE_SHIFT);
+	mem->num_free += len >> PAGE_SHIFT;
+	spin_unlock(&mem->used_lock);
 }
 
 /* Once removal has begun it may take a second more, and then what is left stays as it is. */
@@ -181,7 +211,7 @@ void mmapdemo_mem_dirty(struct mmapdemo_file *mf, u64 start, u64 len)
 
 /*
  * Who maps region MEM has been counted before it looks at the type under mem->lock; who allocates
- * takes from the pool under it. So what is free here stays so until the type has changed.
+ * does so under it. So what is free here stays so until the type has changed.
  */
 int mmapdemo_ioctl_mem_cache_set(struct mmapdemo_file *mf, struct mmapdemo_mem_cache_set *arg)
 {
@@ -198,7 +228,7 @@ int mmapdemo_ioctl_mem_cache_set(struct mmapdemo_file *mf, struct mmapdemo_mem_c
 
 	down_write(&mem->lock);
 	old = mem->cache;
-	if (gen_pool_avail(mem->pool) != mem->size || atomic_read(&whole->num_vmas)) {
+	if (mmapdemo_mem_free_bytes(mdev) != mem->size || atomic_read(&whole->num_vmas)) {
 		ret = -EBUSY;
 	} else if (arg->cache != old || !mem->view) {
 		view_unmap(mem);

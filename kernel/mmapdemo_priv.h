@@ -53,7 +53,6 @@
 
 struct dentry;
 struct eventfd_ctx;
-struct gen_pool;
 struct mmapdemo_buf;
 struct mmapdemo_file;
 struct mmapdemo_xfer;
@@ -73,7 +72,9 @@ struct mmapdemo_mem {
 	void __iomem *view;		/* NULL if a change of type failed both ways */
 	bool resetting;			/* no access by the kernel, no new mapping, of any BAR */
 	bool stale;			/* somebody's bytes may be where nothing is allocated */
-	struct gen_pool *pool;		/* of physical addresses */
+	spinlock_t used_lock;		/* used, num_free; nothing inside */
+	unsigned long *used;		/* bit map: which pages are allocated */
+	u64 num_free;			/* pages */
 };
 
 /* The one-shot DMA engine: transfers in the order they were submitted, one at a time. */
@@ -365,6 +366,8 @@ u32 mmapdemo_memtype_coherent(void);
 
 int mmapdemo_mem_init(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_exit(struct mmapdemo_dev *mdev);
+phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len);
+void mmapdemo_mem_free(struct mmapdemo_mem *mem, phys_addr_t phys, u64 len);
 void mmapdemo_mem_reset_prepare(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_reset_done(struct mmapdemo_dev *mdev);
 bool mmapdemo_mem_usable(struct mmapdemo_mem *mem);
