@@ -357,10 +357,25 @@ static bool undecided(const struct mmb_case *c)
 	return false;
 }
 
-/* What disturbs a machine seldom ends within the milliseconds that a try takes. */
+static bool is_judged(const struct mmb_case *c)
+{
+	for (size_t i = 0; i < c->n_pairs; i++) {
+		const struct mmb_target *target = mmb_target_find(c->pair[i].id);
+
+		if (target && target->judged)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What disturbs a machine seldom ends within the milliseconds that a try takes. The few cases with
+ * a verdict are worth a longer pause.
+ */
 static bool let_it_pass(const struct mmb_case *c)
 {
-	const struct timespec pause = { .tv_nsec = c->try == 1 ? 200000000 : 600000000 };
+	const long ms = (c->try == 1 ? 200 : 600) * (is_judged(c) ? 5 : 1);
+	const struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 
 	nanosleep(&pause, NULL);
 	return !mmb_interrupted();
