@@ -331,7 +331,6 @@ void mmb_plan_free(struct mmb_plan *plan);
 /* runner.c */
 enum mmb_rc mmb_case_run(struct mmb_case *c);
 unsigned int mmb_case_pairs(const struct mmb_case *c);
-void mmb_controls_close(struct mmb_session *s);	/* sum up the controls of all cases */
 
 /* guard.c */
 int mmb_guard_install(void);

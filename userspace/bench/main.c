@@ -17,6 +17,7 @@
 #include "mmdbench.h"
 #include "options.h"
 #include "print.h"
+#include "rows.h"
 #include "trace_one.h"
 
 enum {
