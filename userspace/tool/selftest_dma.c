@@ -148,7 +148,8 @@ int check_dma_refusals(struct selftest *st, uint32_t arg)
 	good.dev_handle = bar.handle;
 	good.len = st->info.page_size;
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		if (check_errno(st, cases[i].what, submit(st, &good, cases[i].spoil), cases[i].wanted))
+		if (check_errno(st, cases[i].what, submit(st, &good, cases[i].spoil),
+				cases[i].wanted))
 			return CHECK_FAILED;
 	if (check_errno(st, "waiting for a transfer that is not there",
 			mmd_dma_wait(dev, UINT64_MAX, mmd_deadline_ns(0), NULL), -ENOENT))
