@@ -550,20 +550,6 @@ static void *opener(void *arg)
 	return NULL;
 }
 
-/*
- * Where the function itself goes, all of it on one processor. QEMU 10.0 looks a processor's cached
- * MMIO addresses up in the newest memory map and asserts (iotlb_to_section) when another processor
- * has changed that map meanwhile; and every interrupt between processors is MMIO, to the local APIC.
- */
-static void one_processor(void)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	CHECK_SYS(sched_setaffinity(0, sizeof(set), &set));
-}
-
 static void under_constant_opening_is_survived(const void *arg)
 {
 	const struct way *w = arg;
@@ -573,7 +559,7 @@ static void under_constant_opening_is_survived(const void *arg)
 	if (w->asks_qemu)
 		qmp_require();
 	if (w->away != driver_unbind)
-		one_processor();
+		machine_one_processor(true);
 	race_over = false;
 	for (int i = 0; i < 2; i++)
 		CHECK(!pthread_create(&t[i], NULL, opener, &opened[i]));
@@ -585,6 +571,8 @@ static void under_constant_opening_is_survived(const void *arg)
 	race_over = true;
 	for (int i = 0; i < 2; i++)
 		pthread_join(t[i], NULL);
+	if (w->away != driver_unbind)
+		machine_one_processor(false);
 	diag("%u opens", opened[0] + opened[1]);
 	CHECK(opened[0] + opened[1] > 0);
 }

@@ -217,6 +217,17 @@ void machine_speed_up(void)
 	_exit(0);
 }
 
+void machine_one_processor(bool only)
+{
+	char path[64];
+
+	for (int cpu = 1; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++)
+		file_try_write(strf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu),
+			       only ? "0" : "1");
+	if (only)
+		CHECK(sysconf(_SC_NPROCESSORS_ONLN) == 1);
+}
+
 /* Each step is harmless where it is not needed. */
 void machine_mend(u32 mem_cache)
 {
@@ -224,6 +235,7 @@ void machine_mend(u32 mem_cache)
 
 	if (!in_a_child())
 		return;
+	machine_one_processor(false);
 	if (access("/sys/module/mmapdemo", F_OK))
 		module_reload("");
 	if (!dev_bus_id())
