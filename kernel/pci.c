@@ -34,6 +34,7 @@ bool mmapdemo_raw_allowed(void)
 
 /* --- the end of use -------------------------------------------------------------------------- */
 
+/* The first thing that happens: who sleeps is woken before anything that takes time. */
 static void close_gate(struct mmapdemo_dev *mdev)
 {
 	struct mmapdemo_file *mf;
@@ -44,15 +45,13 @@ static void close_gate(struct mmapdemo_dev *mdev)
 	list_for_each_entry(mf, &mdev->files, node)
 		wake_up_all(&mf->wait);
 	mutex_unlock(&mdev->open_lock);
-
-	/* Who slept is awake and leaves; who was on the way sees `gone`. Pairs with dev_enter(). */
-	synchronize_srcu(&mdev->gate);
 }
 
 /* When it returns, the device moves no data, no process has a page-table entry, no call is in. */
 static void end_use(struct mmapdemo_dev *mdev)
 {
-	close_gate(mdev);
+	/* Who slept is awake and leaves; who was on the way sees `gone`. Pairs with dev_enter(). */
+	synchronize_srcu(&mdev->gate);
 	mmapdemo_engine_stop(mdev);
 	mmapdemo_maps_revoke(mdev);
 }
@@ -201,8 +200,10 @@ static int add_node(struct mmapdemo_dev *mdev)
 {
 	int ret = mmapdemo_node_add(mdev);
 
-	if (ret)
+	if (ret) {
+		close_gate(mdev);
 		end_use(mdev);
+	}
 	return ret;
 }
 
@@ -242,6 +243,7 @@ static void mmapdemo_remove(struct pci_dev *pdev)
 {
 	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
 
+	close_gate(mdev);
 	mmapdemo_node_del(mdev);
 	mmapdemo_debugfs_del(mdev);
 	end_use(mdev);
