@@ -17,7 +17,7 @@
 #include "subject.h"
 
 #define TOOL		"mmapdemo"
-#define RUN_MS		8000
+#define RUN_MS		20000
 
 /* Run one command line in a shell, which is how it is written in the documentation. */
 static struct output *sh(const char *line)
