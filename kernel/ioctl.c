@@ -72,6 +72,13 @@ RUN(DMA_WAIT, dma_wait)
 UNDO(DMA_WAIT, dma_wait)
 COMMIT(DMA_WAIT, dma_wait)
 RUN(EVENTFD_SET, eventfd_set)
+RUN(QUEUE_CREATE, queue_create)
+UNDO(QUEUE_CREATE, queue_create)
+RUN(QUEUE_DESTROY, queue_destroy)
+RUN(QUEUE_INFO, queue_info)
+RUN(WINDOW_CREATE, window_create)
+UNDO(WINDOW_CREATE, window_create)
+RUN(WINDOW_DESTROY, window_destroy)
 
 #define OUT(type, first, last)							\
 	.out = offsetof(struct type, first),					\
@@ -106,6 +113,19 @@ RUN(EVENTFD_SET, eventfd_set)
 	.effect = true, .undo = undo_DMA_WAIT, .commit = commit_DMA_WAIT
 #define ABOUT_EVENTFD_SET							\
 	RESERVED(mmapdemo_eventfd_set)
+#define ABOUT_QUEUE_CREATE							\
+	OUT(mmapdemo_queue_create, out_queue, out_doorbell_offset),		\
+	.effect = true, .undo = undo_QUEUE_CREATE
+#define ABOUT_QUEUE_DESTROY							\
+	RESERVED(mmapdemo_queue_destroy)
+#define ABOUT_QUEUE_INFO							\
+	OUT(mmapdemo_queue_info, out_state, out_irqs)
+#define ABOUT_WINDOW_CREATE							\
+	OUT(mmapdemo_window_create, out_window, out_window),			\
+	.flags = MMAPDEMO_WINDOW_READ | MMAPDEMO_WINDOW_WRITE,			\
+	.effect = true, .undo = undo_WINDOW_CREATE
+#define ABOUT_WINDOW_DESTROY							\
+	RESERVED(mmapdemo_window_destroy)
 
 #define ROW(verb, type)								\
 	[_IOC_NR(MMAPDEMO_IOC_##verb)] = {					\

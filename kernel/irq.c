@@ -31,11 +31,11 @@ static irqreturn_t irq_sw(int irq, void *arg)
 /* Vectors and handlers; the device is not yet allowed to send. */
 int mmapdemo_irq_init(struct mmapdemo_dev *mdev)
 {
-	static const irq_handler_t handlers[MMAPDEMO_NUM_VECTORS] = {
+	static const irq_handler_t handlers[MMAPDEMO_NUM_CAUSES] = {
 		[MMAPDEMO_VEC_DMA] = irq_dma,
 		[MMAPDEMO_VEC_SW] = irq_sw,
 	};
-	static const char *const names[MMAPDEMO_NUM_VECTORS] = {
+	static const char *const names[MMAPDEMO_NUM_CAUSES] = {
 		[MMAPDEMO_VEC_DMA] = "dma",
 		[MMAPDEMO_VEC_SW] = "sw",
 	};
@@ -43,12 +43,12 @@ int mmapdemo_irq_init(struct mmapdemo_dev *mdev)
 	int i, ret;
 
 	/* Managed: pcim_enable_device() frees them, after the handlers registered below. */
-	ret = pci_alloc_irq_vectors(mdev->pdev, MMAPDEMO_NUM_VECTORS, MMAPDEMO_NUM_VECTORS,
+	ret = pci_alloc_irq_vectors(mdev->pdev, MMAPDEMO_NUM_CAUSES, MMAPDEMO_NUM_CAUSES,
 				    PCI_IRQ_MSIX);
 	if (ret < 0)
 		return dev_err_probe(dev, ret, "cannot get %d MSI-X vectors\n",
-				     MMAPDEMO_NUM_VECTORS);
-	for (i = 0; i < MMAPDEMO_NUM_VECTORS; i++) {
+				     MMAPDEMO_NUM_CAUSES);
+	for (i = 0; i < MMAPDEMO_NUM_CAUSES; i++) {
 		char *name = devm_kasprintf(dev, GFP_KERNEL, "mmapdemo%d-%s", mdev->instance,
 					    names[i]);
 

@@ -331,6 +331,14 @@ int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *
 void mmapdemo_ioctl_dma_wait_commit(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
 void mmapdemo_ioctl_dma_wait_undo(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
 int mmapdemo_ioctl_eventfd_set(struct mmapdemo_file *mf, struct mmapdemo_eventfd_set *arg);
+int mmapdemo_ioctl_queue_create(struct mmapdemo_file *mf, struct mmapdemo_queue_create *arg);
+void mmapdemo_ioctl_queue_create_undo(struct mmapdemo_file *mf, struct mmapdemo_queue_create *arg);
+int mmapdemo_ioctl_queue_destroy(struct mmapdemo_file *mf, struct mmapdemo_queue_destroy *arg);
+int mmapdemo_ioctl_queue_info(struct mmapdemo_file *mf, struct mmapdemo_queue_info *arg);
+int mmapdemo_ioctl_window_create(struct mmapdemo_file *mf, struct mmapdemo_window_create *arg);
+void mmapdemo_ioctl_window_create_undo(struct mmapdemo_file *mf,
+				       struct mmapdemo_window_create *arg);
+int mmapdemo_ioctl_window_destroy(struct mmapdemo_file *mf, struct mmapdemo_window_destroy *arg);
 
 /* --- buf.c ------------------------------------------------------------------------------- */
 

@@ -92,7 +92,7 @@ static int claim_bars(struct mmapdemo_dev *mdev)
 	struct pci_dev *pdev = mdev->pdev;
 	int ret;
 
-	ret = check_bar(pdev, MMAPDEMO_BAR_REGS, MMAPDEMO_BAR_REGS_SIZE);
+	ret = check_bar(pdev, MMAPDEMO_BAR_REGS, MMAPDEMO_BAR_REGS_SIZE_MIN);
 	if (!ret)
 		ret = check_bar(pdev, MMAPDEMO_BAR_MEM, MMAPDEMO_BAR_MEM_SIZE_MIN);
 	if (!ret)

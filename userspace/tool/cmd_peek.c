@@ -347,10 +347,10 @@ static int prepare(struct args *args, struct place *place)
 	if (ret)
 		return ret;
 	if (args->via == VIA_IOCTL) {
-		if (args->width * args->count > MMAPDEMO_BAR_REGS_SIZE - place->bar0)
+		if (args->width * args->count > MMAPDEMO_BAR_REGS_SIZE_MIN - place->bar0)
 			return tool_error(args->tool, STATUS_USAGE,
 					  "%s: reaches past the end of BAR0, 0x%x. Use a smaller --count.",
-					  args->name, MMAPDEMO_BAR_REGS_SIZE);
+					  args->name, MMAPDEMO_BAR_REGS_SIZE_MIN);
 		return 0;
 	}
 	ret = find_object(args, place);

@@ -149,7 +149,7 @@ int parse_target(const char *text, struct target *target)
 		ret = parse_size(text, &found.offset);
 		if (ret)
 			return ret;
-		if (found.offset >= MMAPDEMO_BAR_REGS_SIZE)
+		if (found.offset >= MMAPDEMO_BAR_REGS_SIZE_MIN)
 			return -ERANGE;
 		found.reg = mmd_reg_by_offset((uint32_t)found.offset);
 		*target = found;

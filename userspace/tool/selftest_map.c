@@ -234,7 +234,7 @@ int check_register_refusals(struct selftest *st, uint32_t arg)
 			-EINVAL) ||
 	    check_errno(st, "no register there", mmd_reg_read(dev, 0xfff8, 4, &value), -EINVAL) ||
 	    check_errno(st, "past the end of BAR0",
-			mmd_reg_read(dev, MMAPDEMO_BAR_REGS_SIZE, 4, &value), -EINVAL))
+			mmd_reg_read(dev, MMAPDEMO_BAR_REGS_SIZE_MIN, 4, &value), -EINVAL))
 		return CHECK_FAILED;
 	return CHECK_OK;
 }

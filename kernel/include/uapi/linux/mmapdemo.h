@@ -34,7 +34,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define MMAPDEMO_API_VERSION	1
+#define MMAPDEMO_API_VERSION	2	/* 2: queues and windows, the longer INFO */
 
 #define MMAPDEMO_IOC_TYPE	0xD7
 
@@ -76,7 +76,20 @@ struct mmapdemo_info {
 	__u32 out_instance;		/* N of /dev/mmapdemoN */
 	__u32 out_page_size;		/* bytes; granularity of mmap offsets and lengths */
 	char out_bus_id[32];		/* PCI address, e.g. 0000:01:00.0, for sysfs look-ups */
+	/* API version 2 */
+	__u32 out_num_queues;		/* of the device; 0: it has none */
+	__u32 out_num_windows;
+	__u32 out_max_queues;		/* most queues of one open file */
+	__u32 out_max_windows;		/* most windows of one open file */
+	__u32 out_queue_log2n_min;	/* range of QUEUE_CREATE's log2n */
+	__u32 out_queue_log2n_max;
+	__u32 out_queue_max_len;	/* most bytes of one descriptor */
+	__u32 out_queue_max_list;	/* most elements of one of its lists */
+	__u32 out_irq_gap_min_ns;	/* least irq_gap_ns granted */
+	__u32 out_engine;		/* register ENGINE */
 };
+
+#define MMAPDEMO_INFO_SIZE_V1		128	/* up to and with out_bus_id */
 
 #define MMAPDEMO_STATE_RAW_BAR		0x00000001	/* module parameter allow_raw_bar is on */
 #define MMAPDEMO_STATE_IOMMU		0x00000002	/* DMA addresses are translated */
@@ -91,6 +104,8 @@ struct mmapdemo_info {
 #define MMAPDEMO_REGION_CTRL		2	/* control block of BAR0, UC; EPERM unless CAP_SYS_RAWIO
 						 * and allow_raw_bar */
 #define MMAPDEMO_REGION_MEM		3	/* the whole of BAR2; EPERM unless opened with O_EXCL */
+#define MMAPDEMO_REGION_ALIAS		4	/* BAR5: the first bytes of BAR2 through dispatch, UC;
+						 * EPERM unless opened with O_EXCL */
 
 struct mmapdemo_region_info {
 	__u32 size;
@@ -257,6 +272,90 @@ struct mmapdemo_eventfd_set {
 
 #define MMAPDEMO_IOC_EVENTFD_SET	_IO(MMAPDEMO_IOC_TYPE, 11)
 
+/* --- QUEUE_CREATE, QUEUE_DESTROY, QUEUE_INFO ---------------------------------------------- */
+
+/*
+ * A queue of the device, owned by this file until it is destroyed or the file is closed. Its memory
+ * (two rings, see "memory of a queue" in mmapdemo_hw.h) and its doorbell are mapped with mmap(2) at
+ * the offsets returned, shared and writable, and are not inherited by fork. Descriptors name windows
+ * of this file, and nothing else is reached by them. A reset of the device ends the queue: QUEUE_INFO
+ * tells, and all that is left to do is to destroy it.
+ */
+struct mmapdemo_queue_create {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 log2n;			/* log2 of the slots of each ring; outside of INFO's range: EINVAL */
+	__s32 eventfd;			/* counts the queue's interrupts; -1: none */
+	__u32 irq_gap_ns;		/* least time between interrupts; raised to INFO's minimum */
+	__u32 irq_count;		/* completions that end the gap early; 0: none do */
+	__u32 out_queue;		/* handle; never 0 */
+	__u32 out_irq_gap_ns;		/* granted */
+	__aligned_u64 out_ring_len;	/* bytes */
+	__aligned_u64 out_ring_offset;
+	__aligned_u64 out_doorbell_len;	/* bytes, one page */
+	__aligned_u64 out_doorbell_offset;
+};
+
+#define MMAPDEMO_IOC_QUEUE_CREATE	_IO(MMAPDEMO_IOC_TYPE, 12)
+
+/* The device has stopped looking at the queue when this returns; its mappings are taken away. */
+struct mmapdemo_queue_destroy {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 queue;
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_QUEUE_DESTROY	_IO(MMAPDEMO_IOC_TYPE, 13)
+
+/* From the device's registers, not from memory that the owner can write. */
+struct mmapdemo_queue_info {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 queue;
+	__u32 out_state;		/* MMAPDEMO_QSTATE_* of mmapdemo_hw.h */
+	__u32 out_error;		/* MMAPDEMO_QERR_* */
+	__u32 out_error_index;
+	__u32 out_head;			/* index of the next descriptor to complete */
+	__u32 out_log2n;
+	__u32 out_index;		/* which of the device's queues it is */
+	__u32 out_reset;		/* 1: the device was reset since; DISABLED for ever */
+	__aligned_u64 out_irqs;		/* interrupts since it was created */
+};
+
+#define MMAPDEMO_IOC_QUEUE_INFO		_IO(MMAPDEMO_IOC_TYPE, 14)
+
+/* --- WINDOW_CREATE, WINDOW_DESTROY -------------------------------------------------------- */
+
+#define MMAPDEMO_WINDOW_READ		0x00000001	/* the device may read through it */
+#define MMAPDEMO_WINDOW_WRITE		0x00000002	/* the device may write through it */
+
+/*
+ * Let the queues of this file reach part of a buffer: descriptors name it by out_window. It holds the
+ * buffer. EOPNOTSUPP: the buffer's memory is reached through bounce buffers here (swiotlb), which a
+ * transfer without a system call cannot fill.
+ */
+struct mmapdemo_window_create {
+	__u32 size;
+	__u32 flags;			/* MMAPDEMO_WINDOW_*, at least one */
+	__u32 handle;			/* a buffer of any technique, or region MEM */
+	__u32 out_window;		/* may be 0 */
+	__aligned_u64 off;		/* bytes into the buffer */
+	__aligned_u64 len;		/* bytes, not 0 */
+};
+
+#define MMAPDEMO_IOC_WINDOW_CREATE	_IO(MMAPDEMO_IOC_TYPE, 15)
+
+/* No byte moves through the window any more when this returns; descriptors half done end ABORTED. */
+struct mmapdemo_window_destroy {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 window;
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_WINDOW_DESTROY	_IO(MMAPDEMO_IOC_TYPE, 16)
+
 /*
  * The list: X(verb, structure). Drives the driver's table, the library's checks and the tests that
  * walk every structure at size - 1, size and size + 1.
@@ -273,6 +372,11 @@ struct mmapdemo_eventfd_set {
 	X(REG_WRITE,     mmapdemo_reg_access) \
 	X(DMA_SUBMIT,    mmapdemo_dma_submit) \
 	X(DMA_WAIT,      mmapdemo_dma_wait) \
-	X(EVENTFD_SET,   mmapdemo_eventfd_set)
+	X(EVENTFD_SET,   mmapdemo_eventfd_set) \
+	X(QUEUE_CREATE,  mmapdemo_queue_create) \
+	X(QUEUE_DESTROY, mmapdemo_queue_destroy) \
+	X(QUEUE_INFO,    mmapdemo_queue_info) \
+	X(WINDOW_CREATE, mmapdemo_window_create) \
+	X(WINDOW_DESTROY, mmapdemo_window_destroy)
 
 #endif /* _UAPI_LINUX_MMAPDEMO_H */

@@ -49,7 +49,7 @@ void mmapdemo_irq_enable(MmapdemoState *s, uint32_t mask)
     uint32_t due = mask & ~s->irq_enable & s->irq_status;
 
     s->irq_enable = mask;
-    for (unsigned vector = 0; vector < MMAPDEMO_NUM_VECTORS; vector++) {
+    for (unsigned vector = 0; vector < MMAPDEMO_NUM_CAUSES; vector++) {
         if (due & 1U << vector) {
             irq_send(s, vector);
         }

@@ -16,9 +16,11 @@
 #include "compat.h"
 
 /* Linux spells the byte order in the type; QEMU's linux/types.h has no such */
+#define __le16 uint16_t
 #define __le32 uint32_t
 #define __le64 uint64_t
 #include "hw/mmapdemo/mmapdemo_hw.h"
+#undef __le16
 #undef __le32
 #undef __le64
 
@@ -86,7 +88,7 @@ typedef struct MmapdemoSlice {
 
 #define MMAPDEMO_CNT(name) \
     ((MMAPDEMO_REG_CNT_##name - MMAPDEMO_CNT_FIRST) / sizeof(uint64_t))
-#define MMAPDEMO_NUM_CNT (MMAPDEMO_CNT(IRQ_SUPPRESSED) + 1)
+#define MMAPDEMO_NUM_CNT (MMAPDEMO_CNT(LOCK_OVER) + 1)
 
 struct MmapdemoState {
     PCIDevice parent_obj;

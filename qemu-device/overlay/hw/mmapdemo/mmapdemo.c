@@ -74,7 +74,7 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
         return;
     }
     memory_region_init_io(&s->regs, OBJECT(s), &mmapdemo_regs_ops, s,
-                          "mmapdemo-regs", MMAPDEMO_BAR_REGS_SIZE);
+                          "mmapdemo-regs", MMAPDEMO_BAR_REGS_SIZE_MIN);
     pci_register_bar(pdev, MMAPDEMO_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
                      &s->regs);
     pci_register_bar(pdev, MMAPDEMO_BAR_MEM,
@@ -98,13 +98,13 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
         pcie_cap_flr_init(pdev);
     }
 
-    if (msix_init_exclusive_bar(pdev, MMAPDEMO_NUM_VECTORS, MMAPDEMO_BAR_MSIX,
+    if (msix_init_exclusive_bar(pdev, MMAPDEMO_NUM_CAUSES, MMAPDEMO_BAR_MSIX,
                                 errp) < 0) {
         error_append_hint(errp, "The device has no other interrupt; use a "
                           "machine with MSI, such as q35.\n");
         return;
     }
-    for (unsigned vector = 0; vector < MMAPDEMO_NUM_VECTORS; vector++) {
+    for (unsigned vector = 0; vector < MMAPDEMO_NUM_CAUSES; vector++) {
         msix_vector_use(pdev, vector);
     }
 

@@ -36,9 +36,9 @@ static const MmapdemoReg mmapdemo_reg[] = {
 
 /*
  * Four bytes of BAR0 to a row of the table above, plus one. Only the beginning
- * of each half of BAR0 holds registers: 512 bytes, 128 slots.
+ * of each half of BAR0 holds registers: 768 bytes, 192 slots.
  */
-#define SLOT_SPAN       0x200
+#define SLOT_SPAN       0x300
 #define SLOT_PER_HALF   (SLOT_SPAN / 4)
 #define SLOT(offset) \
     ((offset) / MMAPDEMO_USER_BASE * SLOT_PER_HALF + (offset) % SLOT_SPAN / 4)
@@ -48,13 +48,13 @@ static uint8_t mmapdemo_reg_slot[2 * SLOT_PER_HALF];
 #define REG_CHECK(name, width, ...) \
     QEMU_BUILD_BUG_ON(((width) != 4 && (width) != 8) || \
                       MMAPDEMO_REG_##name % (width) || \
-                      MMAPDEMO_REG_##name >= MMAPDEMO_BAR_REGS_SIZE || \
+                      MMAPDEMO_REG_##name >= MMAPDEMO_BAR_REGS_SIZE_MIN || \
                       MMAPDEMO_REG_##name % MMAPDEMO_USER_BASE >= SLOT_SPAN);
 MMAPDEMO_HW_REGS(REG_CHECK)
 #undef REG_CHECK
 QEMU_BUILD_BUG_ON(ARRAY_SIZE(mmapdemo_reg) >= UINT8_MAX);
 QEMU_BUILD_BUG_ON(MMAPDEMO_CTRL_SIZE != MMAPDEMO_USER_BASE);
-QEMU_BUILD_BUG_ON(MMAPDEMO_BAR_REGS_SIZE != 2 * MMAPDEMO_USER_BASE);
+QEMU_BUILD_BUG_ON(MMAPDEMO_BAR_REGS_SIZE_MIN != 2 * MMAPDEMO_USER_BASE);
 
 static const char *const mmapdemo_error_text[] = {
     [MMAPDEMO_ERR_NONE]       = "no error",
@@ -236,7 +236,7 @@ static uint32_t reg_set(MmapdemoState *s, const MmapdemoReg *reg, uint64_t val)
         mmapdemo_irq_enable(s, val);
         break;
     case MMAPDEMO_REG_IRQ_RAISE:
-        for (unsigned vector = 0; vector < MMAPDEMO_NUM_VECTORS; vector++) {
+        for (unsigned vector = 0; vector < MMAPDEMO_NUM_CAUSES; vector++) {
             if (val & 1U << vector) {
                 mmapdemo_irq_event(s, vector);
             }

@@ -250,7 +250,7 @@ void mmd_msix_enable(MmdTest *t)
     uint8_t cap = mmd_cfg_cap(t, PCI_CAP_ID_MSIX);
 
     g_assert_cmpuint(cap, !=, 0);
-    for (unsigned vector = 0; vector < MMAPDEMO_NUM_VECTORS; vector++) {
+    for (unsigned vector = 0; vector < MMAPDEMO_NUM_CAUSES; vector++) {
         mmd_msix_target(t, vector, RAM_MSI + 4 * vector, MSI_DATA(vector));
         mmd_msix_mask(t, vector, false);
         qtest_writel(t->qts, RAM_MSI + 4 * vector, 0);

@@ -35,7 +35,7 @@ static void identity(void)
     mmd_cfg_write(t, PCI_BASE_ADDRESS_3, 4, UINT32_MAX);
     mmd_cfg_write(t, PCI_BASE_ADDRESS_5, 4, UINT32_MAX);
     g_assert_cmphex(mmd_cfg_read(t, PCI_BASE_ADDRESS_0, 4), ==,
-                    -(uint32_t)MMAPDEMO_BAR_REGS_SIZE);
+                    -(uint32_t)MMAPDEMO_BAR_REGS_SIZE_MIN);
     g_assert_cmphex(mmd_cfg_read(t, PCI_BASE_ADDRESS_1, 4), ==, 0);
     g_assert_cmphex(mmd_cfg_read(t, PCI_BASE_ADDRESS_2, 4), ==,
                     (-(uint32_t)BAR2_SIZE) | PCI_BASE_ADDRESS_MEM_TYPE_64 |
@@ -124,7 +124,7 @@ static void sweep(MmdTest *t, uint32_t from, uint32_t to, unsigned step)
     mmd_snapshot(t, &snap);
     for (uint32_t offset = from; offset < to; offset += step) {
         for (unsigned i = 0; i < ARRAY_SIZE(widths); i++) {
-            if (offset + widths[i] > MMAPDEMO_BAR_REGS_SIZE) {
+            if (offset + widths[i] > MMAPDEMO_BAR_REGS_SIZE_MIN) {
                 continue;
             }
             for (int write = 0; write < 2; write++) {
@@ -160,10 +160,10 @@ static void rest_of_bar_is_empty(void)
     MmdTest *t = mmd_start("");
 
     sweep(t, 0x200, USER, 0xfb);
-    sweep(t, USER + 0x200, MMAPDEMO_BAR_REGS_SIZE, 0xfb);
+    sweep(t, USER + 0x200, MMAPDEMO_BAR_REGS_SIZE_MIN, 0xfb);
     /* both sides of the seams, and the end */
     sweep(t, USER - 8, USER, 1);
-    sweep(t, MMAPDEMO_BAR_REGS_SIZE - 8, MMAPDEMO_BAR_REGS_SIZE, 1);
+    sweep(t, MMAPDEMO_BAR_REGS_SIZE_MIN - 8, MMAPDEMO_BAR_REGS_SIZE_MIN, 1);
     mmd_stop(t);
 }
 
@@ -171,7 +171,7 @@ static void rest_of_bar_is_empty(void)
 static void whole_bar_in_one_read(void)
 {
     MmdTest *t = mmd_start("");
-    g_autofree uint8_t *buf = g_malloc(MMAPDEMO_BAR_REGS_SIZE);
+    g_autofree uint8_t *buf = g_malloc(MMAPDEMO_BAR_REGS_SIZE_MIN);
     unsigned accepted = 0, refused_ctrl = 0, refused_user = 0, uncounted = 0;
     uint64_t all = mmd_get(t, CNT_RD_ALL);
     uint64_t rd64 = mmd_get(t, CNT_RD64);
@@ -179,7 +179,7 @@ static void whole_bar_in_one_read(void)
     uint32_t errors = mmd_get(t, ERR_COUNT);
 
     all++;                  /* ERR_COUNT's read */
-    for (uint32_t at = 0; at < MMAPDEMO_BAR_REGS_SIZE; at += 8) {
+    for (uint32_t at = 0; at < MMAPDEMO_BAR_REGS_SIZE_MIN; at += 8) {
         bool counter = at >= MMAPDEMO_CNT_FIRST && at < MMAPDEMO_CNT_END;
 
         uncounted += counter;
@@ -191,14 +191,14 @@ static void whole_bar_in_one_read(void)
             refused_user++;
         }
     }
-    qtest_memread(t->qts, t->regs, buf, MMAPDEMO_BAR_REGS_SIZE);
+    qtest_memread(t->qts, t->regs, buf, MMAPDEMO_BAR_REGS_SIZE_MIN);
 
     g_assert_cmpuint(mmd_get(t, CNT_RD_ALL), ==,
-                     all + MMAPDEMO_BAR_REGS_SIZE / 8 - uncounted);
+                     all + MMAPDEMO_BAR_REGS_SIZE_MIN / 8 - uncounted);
     g_assert_cmpuint(mmd_get(t, CNT_RD64), ==, rd64 + accepted);
     g_assert_cmpuint(mmd_get(t, CNT_USER_BAD), ==, bad + refused_user);
     g_assert_cmpuint(mmd_get(t, ERR_COUNT), ==, errors + refused_ctrl);
-    for (uint32_t at = 0; at < MMAPDEMO_BAR_REGS_SIZE; at += 8) {
+    for (uint32_t at = 0; at < MMAPDEMO_BAR_REGS_SIZE_MIN; at += 8) {
         if (expected_error(at, 8, false)) {
             g_assert_cmphex(ldq_le_p(buf + at), ==, UINT64_MAX);
         }
