@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 
 #include "ioctl_valid.h"
 
@@ -49,6 +50,17 @@ enum verb {
 	RESERVED(mmapdemo_dma_wait)
 #define ABOUT_EVENTFD_SET						\
 	.name = "eventfd_set", RESERVED(mmapdemo_eventfd_set)
+#define ABOUT_QUEUE_CREATE						\
+	.name = "queue_create", OUT(mmapdemo_queue_create, out_queue, out_doorbell_offset)
+#define ABOUT_QUEUE_DESTROY						\
+	.name = "queue_destroy", RESERVED(mmapdemo_queue_destroy)
+#define ABOUT_QUEUE_INFO						\
+	.name = "queue_info", OUT(mmapdemo_queue_info, out_state, out_irqs)
+#define ABOUT_WINDOW_CREATE						\
+	.name = "window_create", OUT(mmapdemo_window_create, out_window, out_window),	\
+	.known_flags = MMAPDEMO_WINDOW_READ | MMAPDEMO_WINDOW_WRITE
+#define ABOUT_WINDOW_DESTROY						\
+	.name = "window_destroy", RESERVED(mmapdemo_window_destroy)
 
 const struct ioctl_desc ioctls[] = {
 #define X(NAME, type) {							\
@@ -116,6 +128,31 @@ static u32 freeable_get(struct ioctl_env *e)
 	return e->spare;
 }
 
+static u32 queue_get(struct ioctl_env *e)
+{
+	struct mmapdemo_queue_info i = { .size = sizeof(i), .queue = e->queue };
+	struct mmapdemo_queue_create c = {
+		.size = sizeof(c), .log2n = MMAPDEMO_QUEUE_LOG2N_MIN, .eventfd = -1,
+	};
+
+	if (!e->queue || ioctl(e->fd, MMAPDEMO_IOC_QUEUE_INFO, &i)) {
+		CHECK_SYS(ioctl(e->fd, MMAPDEMO_IOC_QUEUE_CREATE, &c));
+		e->queue = c.out_queue;
+	}
+	return e->queue;
+}
+
+/* A new one each time: nothing tells whether an old one was destroyed. */
+static u32 window_get(struct ioctl_env *e)
+{
+	struct mmapdemo_window_create c = {
+		.size = sizeof(c), .flags = MMAPDEMO_WINDOW_READ, .handle = e->mem, .len = 64,
+	};
+
+	CHECK_SYS(ioctl(e->fd, MMAPDEMO_IOC_WINDOW_CREATE, &c));
+	return c.out_window;
+}
+
 void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
 {
 	memset(buf, 0, d->size);
@@ -172,6 +209,30 @@ void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
 	}
 	case VERB_EVENTFD_SET:
 		((struct mmapdemo_eventfd_set *)buf)->fd = e->efd;
+		break;
+	case VERB_QUEUE_CREATE: {
+		struct mmapdemo_queue_create *q = buf;
+
+		q->log2n = MMAPDEMO_QUEUE_LOG2N_MIN;
+		q->eventfd = -1;
+		break;
+	}
+	case VERB_QUEUE_DESTROY:
+		((struct mmapdemo_queue_destroy *)buf)->queue = queue_get(e);
+		break;
+	case VERB_QUEUE_INFO:
+		((struct mmapdemo_queue_info *)buf)->queue = queue_get(e);
+		break;
+	case VERB_WINDOW_CREATE: {
+		struct mmapdemo_window_create *w = buf;
+
+		w->flags = MMAPDEMO_WINDOW_READ;
+		w->handle = e->mem;
+		w->len = 64;
+		break;
+	}
+	case VERB_WINDOW_DESTROY:
+		((struct mmapdemo_window_destroy *)buf)->window = window_get(e);
 		break;
 	}
 	memcpy(buf, &d->size, 4);

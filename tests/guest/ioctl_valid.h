@@ -25,6 +25,7 @@ extern const size_t num_ioctls;
 struct ioctl_env {
 	int fd, efd;
 	u32 mem, dev, spare;	/* buffers of a page; dev and spare once they are needed */
+	u32 queue;		/* once it is needed */
 	u64 seq;		/* an ended transfer, not collected */
 	void *page;		/* mem, mapped */
 };
