@@ -4,14 +4,14 @@
  *
  * The emulated engine copies on the virtual CPU that has started the transfer, right after the
  * store that did it: whoever starts one finds it ended, however long it is. So the device is told,
- * by its property x-dma-delay-ns, to let time pass before the first byte.
+ * by its property delay-ns, to let time pass before the first byte.
  */
 #include <errno.h>
 
 #include "busy.h"
 #include "machine.h"
 
-#define PROPERTY	"x-dma-delay-ns"
+#define PROPERTY	"delay-ns"
 
 static bool *slow;	/* shared by the runner and all processes of its tests */
 

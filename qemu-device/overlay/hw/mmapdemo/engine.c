@@ -399,7 +399,7 @@ static void engine_delay(MmapdemoState *s)
 
     trace_mmapdemo_dma_queue(s->name, s->xfer.seq, "delay");
     s->delayed = true;
-    timer_mod_ns(s->delay_timer, now + MIN(s->dma_delay_ns, INT64_MAX - now));
+    timer_mod_ns(s->delay_timer, now + MIN(s->delay_ns, INT64_MAX - now));
 }
 
 void mmapdemo_engine_forget_delay(MmapdemoState *s)
@@ -412,7 +412,7 @@ void mmapdemo_engine_forget_delay(MmapdemoState *s)
 
 void mmapdemo_engine_run(MmapdemoState *s)
 {
-    if (s->dma_delay_ns) {
+    if (s->delay_ns) {
         engine_delay(s);
         return;
     }

@@ -96,7 +96,7 @@ struct MmapdemoState {
     /* properties */
     uint64_t mem_size;
     uint64_t dma_mask;
-    uint64_t dma_delay_ns;      /* may change at run time */
+    uint64_t delay_ns;      /* may change at run time */
 
     PCIDevice *pdev;            /* a cast that is too slow for each access */
     MemoryRegion regs;

@@ -189,7 +189,7 @@ static const Property mmapdemo_properties[] = {
 static void mmapdemo_get_delay(Object *obj, Visitor *v, const char *name,
                                void *opaque, Error **errp)
 {
-    uint64_t val = MMAPDEMO(obj)->dma_delay_ns;
+    uint64_t val = MMAPDEMO(obj)->delay_ns;
 
     visit_type_uint64(v, name, &val, errp);
 }
@@ -201,7 +201,7 @@ static void mmapdemo_set_delay(Object *obj, Visitor *v, const char *name,
     uint64_t val;
 
     if (visit_type_uint64(v, name, &val, errp)) {
-        MMAPDEMO(obj)->dma_delay_ns = val;
+        MMAPDEMO(obj)->delay_ns = val;
     }
 }
 
@@ -221,10 +221,10 @@ static void mmapdemo_class_init(ObjectClass *klass,
     object_class_property_set_description(klass, "dma-mask",
         "Highest bus address DMA reaches; anything above is refused");
     /* Not a qdev property: those cannot be set once the device is realized */
-    object_class_property_add(klass, "x-dma-delay-ns", "uint64",
+    object_class_property_add(klass, "delay-ns", "uint64",
                               mmapdemo_get_delay, mmapdemo_set_delay, NULL,
                               NULL);
-    object_class_property_set_description(klass, "x-dma-delay-ns",
+    object_class_property_set_description(klass, "delay-ns",
         "Virtual ns from the start of a transfer until its first byte moves");
 
     pc->realize = mmapdemo_realize;

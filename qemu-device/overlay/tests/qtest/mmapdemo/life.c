@@ -424,7 +424,7 @@ static void set_delay(MmdTest *t, int64_t ns)
 {
     qtest_qmp_assert_success(t->qts,
         "{ 'execute': 'qom-set', 'arguments': {"
-        " 'path': '/machine/peripheral/mmd0', 'property': 'x-dma-delay-ns',"
+        " 'path': '/machine/peripheral/mmd0', 'property': 'delay-ns',"
         " 'value': %" PRId64 " } }", ns);
 }
 
