@@ -7,7 +7,11 @@
 #include "common.h"
 
 #define DEVICE_SLOT     4
-#define DEVICE_BAR_SPAN (2 * MiB)       /* BAR0 and BAR4 of one device */
+/* The 32-bit BARs of one device */
+#define DEVICE_BAR_SPAN (16 * MiB)
+#define DOORBELL_AT     (4 * MiB)       /* BAR0 may have 4 MiB */
+#define ALIAS_AT        (8 * MiB)       /* so may BAR1 */
+#define MSIX_AT         (12 * MiB)
 
 /* ACPI PCI hot-plug of q35, docs/specs/acpi_pci_hotplug.rst */
 #define PCIHP_EJECT     (0x0cc0 + 0x08)
@@ -21,15 +25,36 @@ const MmdReg mmd_regs[] = {
 };
 const unsigned mmd_num_regs = ARRAY_SIZE(mmd_regs);
 
-const MmdReg *mmd_reg_at(uint32_t offset)
+const MmdReg mmd_qregs[] = {
+#define ROW(name, width, access, writable, reset, scope, text) \
+    { #name, writable, reset, MMAPDEMO_QREG_##name, width, MMD_##access },
+    MMAPDEMO_HW_QREGS(ROW)
+#undef ROW
+};
+const unsigned mmd_num_qregs = ARRAY_SIZE(mmd_qregs);
+
+const MmdReg mmd_wregs[] = {
+#define ROW(name, width, access, writable, reset, scope, text) \
+    { #name, writable, reset, MMAPDEMO_WREG_##name, width, MMD_##access },
+    MMAPDEMO_HW_WREGS(ROW)
+#undef ROW
+};
+const unsigned mmd_num_wregs = ARRAY_SIZE(mmd_wregs);
+
+static const MmdReg *reg_in(const MmdReg *regs, unsigned num, uint32_t offset)
 {
-    for (unsigned i = 0; i < mmd_num_regs; i++) {
-        if (offset >= mmd_regs[i].offset &&
-            offset < mmd_regs[i].offset + mmd_regs[i].width) {
-            return &mmd_regs[i];
+    for (unsigned i = 0; i < num; i++) {
+        if (offset >= regs[i].offset &&
+            offset < regs[i].offset + regs[i].width) {
+            return &regs[i];
         }
     }
     return NULL;
+}
+
+const MmdReg *mmd_reg_at(uint32_t offset)
+{
+    return reg_in(mmd_regs, mmd_num_regs, offset);
 }
 
 /* --- the machine ---------------------------------------------------------- */
@@ -38,6 +63,15 @@ char *mmd_machine(void)
 {
     return g_strdup_printf("-machine q35 -m %" PRIu64 "M -nodefaults",
                            RAM_SIZE / MiB);
+}
+
+void mmd_place(MmdTest *t, unsigned index)
+{
+    t->regs = 0xe0000000 + index * DEVICE_BAR_SPAN;
+    t->doorbell = t->regs + DOORBELL_AT;
+    t->alias = t->regs + ALIAS_AT;
+    t->msix = t->regs + MSIX_AT;
+    t->mem = 0xc0000000 + index * BAR2_SIZE;
 }
 
 MmdTest *mmd_start_with(const char *props, const char *more)
@@ -49,9 +83,7 @@ MmdTest *mmd_start_with(const char *props, const char *more)
                          "%s%s %s", machine, DEVICE_SLOT, (uint64_t)BAR2_SIZE,
                          *props ? "," : "", props, more);
     t->devfn = DEVICE_SLOT << 3;
-    t->regs = 0xe0000000;
-    t->msix = t->regs + DEVICE_BAR_SPAN / 2;
-    t->mem = 0xc0000000;
+    mmd_place(t, 0);
     mmd_setup(t);
     return t;
 }
@@ -68,9 +100,7 @@ MmdTest *mmd_attach(MmdTest *t, uint8_t bus, uint8_t slot, unsigned index)
     u->qts = t->qts;
     u->bus = bus;
     u->devfn = slot << 3;
-    u->regs = 0xe0000000 + index * DEVICE_BAR_SPAN;
-    u->msix = u->regs + DEVICE_BAR_SPAN / 2;
-    u->mem = 0xc0000000 + index * BAR2_SIZE;
+    mmd_place(u, index);
     mmd_setup(u);
     return u;
 }
@@ -88,7 +118,7 @@ MmdTest *port_attach(QTestState *qts)
     MmdTest port = { .qts = qts, .devfn = PORT_SLOT << 3 };
 
     mmd_cfg_write(&port, PCI_PRIMARY_BUS, 4, PORT_BUS << 16 | PORT_BUS << 8);
-    mmd_cfg_write(&port, PCI_MEMORY_BASE, 4, 0xe010e000);
+    mmd_cfg_write(&port, PCI_MEMORY_BASE, 4, 0xe0f0e000);
     mmd_cfg_write(&port, PCI_PREF_MEMORY_BASE, 4, 0xcff0c000);
     mmd_cfg_write(&port, PCI_COMMAND, 2, PCI_COMMAND_MEMORY |
                                          PCI_COMMAND_MASTER);
@@ -200,9 +230,11 @@ void mmd_setup(MmdTest *t)
     g_assert_cmphex(mmd_cfg_read(t, PCI_VENDOR_ID, 4), ==,
                     MMAPDEMO_PCI_DEVICE_ID << 16 | MMAPDEMO_PCI_VENDOR_ID);
     mmd_cfg_write(t, PCI_BASE_ADDRESS_0, 4, t->regs);
+    mmd_cfg_write(t, PCI_BASE_ADDRESS_1, 4, t->doorbell);
     mmd_cfg_write(t, PCI_BASE_ADDRESS_2, 4, t->mem);
     mmd_cfg_write(t, PCI_BASE_ADDRESS_3, 4, t->mem >> 32);
     mmd_cfg_write(t, PCI_BASE_ADDRESS_4, 4, t->msix);
+    mmd_cfg_write(t, PCI_BASE_ADDRESS_5, 4, t->alias);
     mmd_cfg_write(t, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
@@ -249,8 +281,12 @@ void mmd_msix_enable(MmdTest *t)
 {
     uint8_t cap = mmd_cfg_cap(t, PCI_CAP_ID_MSIX);
 
+    unsigned vectors;
+
     g_assert_cmpuint(cap, !=, 0);
-    for (unsigned vector = 0; vector < MMAPDEMO_NUM_CAUSES; vector++) {
+    vectors = (mmd_cfg_read(t, cap + PCI_MSIX_FLAGS, 2) &
+               PCI_MSIX_FLAGS_QSIZE) + 1;
+    for (unsigned vector = 0; vector < vectors; vector++) {
         mmd_msix_target(t, vector, RAM_MSI + 4 * vector, MSI_DATA(vector));
         mmd_msix_mask(t, vector, false);
         qtest_writel(t->qts, RAM_MSI + 4 * vector, 0);
@@ -264,8 +300,8 @@ bool mmd_msix_pending(MmdTest *t, unsigned vector)
     uint32_t pba = mmd_cfg_read(t, cap + PCI_MSIX_PBA, 4);
 
     g_assert_cmpuint(pba & PCI_MSIX_FLAGS_BIRMASK, ==, MMAPDEMO_BAR_MSIX);
-    return qtest_readq(t->qts, t->msix + (pba & ~PCI_MSIX_FLAGS_BIRMASK)) >>
-           vector & 1;
+    return qtest_readq(t->qts, t->msix + (pba & ~PCI_MSIX_FLAGS_BIRMASK) +
+                               vector / 64 * 8) >> vector % 64 & 1;
 }
 
 bool mmd_msi_arrived(MmdTest *t, unsigned vector)

@@ -11,9 +11,11 @@
 #include "qobject/qdict.h"
 #include "hw/pci/pci_regs.h"
 
+#define __le16 uint16_t
 #define __le32 uint32_t
 #define __le64 uint64_t
 #include "hw/mmapdemo/mmapdemo_hw.h"
+#undef __le16
 #undef __le32
 #undef __le64
 
@@ -23,6 +25,7 @@
 #define RAM_BUF2        (48 * MiB)      /* another such */
 #define RAM_LIST        (80 * MiB)      /* scatter-gather lists */
 #define RAM_MSI         (96 * MiB)      /* where messages arrive */
+#define RAM_QUEUE       (100 * MiB)     /* memory of queues, see queue.h */
 #define HOLE            (1 * GiB)       /* nothing there */
 #define ROM             0xfffff000ULL   /* the end of the firmware */
 #define BAR2_SIZE       (32 * MiB)
@@ -35,8 +38,10 @@ typedef struct MmdTest {
     uint8_t devfn;
     /* where the BARs are */
     uint64_t regs;
+    uint64_t doorbell;
     uint64_t mem;
     uint64_t msix;
+    uint64_t alias;
 } MmdTest;
 
 typedef struct MmdReg {
@@ -50,7 +55,15 @@ typedef struct MmdReg {
 
 extern const MmdReg mmd_regs[];
 extern const unsigned mmd_num_regs;
-/* The register an offset belongs to, or NULL */
+/* Those of a queue and of a window; offsets are within its block */
+extern const MmdReg mmd_qregs[];
+extern const unsigned mmd_num_qregs;
+extern const MmdReg mmd_wregs[];
+extern const unsigned mmd_num_wregs;
+/* What a device has unless told otherwise */
+#define NUM_QUEUES      16
+#define NUM_WINDOWS     1024
+/* The register an offset belongs to, in a device of that size, or NULL */
 const MmdReg *mmd_reg_at(uint32_t offset);
 
 /* A machine with one device, id mmd0, at 00:04.0, BARs placed, all enabled */
@@ -58,6 +71,8 @@ MmdTest *mmd_start(const char *props);
 /* Likewise; more is added to the command line */
 MmdTest *mmd_start_with(const char *props, const char *more);
 void mmd_stop(MmdTest *t);
+/* Where the BARs of the device with that index go; mmd_setup() writes it */
+void mmd_place(MmdTest *t, unsigned index);
 /* A second handle, for the device at slot of the same machine */
 MmdTest *mmd_attach(MmdTest *t, uint8_t bus, uint8_t slot, unsigned index);
 /* Command line of the machine, without the device */
@@ -83,7 +98,7 @@ uint32_t pci_read(QTestState *qts, uint8_t bus, uint8_t devfn, uint8_t offset,
 /* Place the BARs and enable the device, as after power on or reset */
 void mmd_setup(MmdTest *t);
 void mmd_bus_master(MmdTest *t, bool on);
-/* Point both vectors to RAM_MSI, unmasked, MSI-X on */
+/* Point every vector to its word at RAM_MSI, unmasked, MSI-X on */
 void mmd_msix_enable(MmdTest *t);
 void mmd_msix_mask(MmdTest *t, unsigned vector, bool masked);
 void mmd_msix_target(MmdTest *t, unsigned vector, uint64_t addr, uint32_t data);

@@ -405,8 +405,7 @@ static void bar2_may_be_large(void)
 
     t->qts = qtest_initf("%s -device mmapdemo,addr=4,mem-size=8G", machine);
     t->devfn = 4 << 3;
-    t->regs = 0xe0000000;
-    t->msix = 0xe0100000;
+    mmd_place(t, 0);
     t->mem = base;
     mmd_setup(t);
     g_assert_cmphex(mmd_get(t, MEM_SIZE), ==, size);

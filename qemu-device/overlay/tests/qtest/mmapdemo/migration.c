@@ -96,9 +96,7 @@ static MmdTest *try_load(const char *path, const char *props, bool quiet)
                          "-incoming defer%s", machine, props,
                          quiet ? " 2>/dev/null" : "");
     t->devfn = 4 << 3;
-    t->regs = 0xe0000000;
-    t->msix = 0xe0100000;
-    t->mem = 0xc0000000;
+    mmd_place(t, 0);
     qtest_qmp_assert_success(t->qts, "{ 'execute': 'migrate-incoming', "
                              "'arguments': { 'uri': %s, "
                              "'exit-on-error': false } }", uri);
