@@ -269,14 +269,17 @@ struct mmapdemo_hw_sg {
 /* VECTOR_COUNT: size of the MSI-X table. RO, 32 */
 #define MMAPDEMO_REG_VECTOR_COUNT	0x00218
 
-/* ENGINE: where the bytes of queues are moved, property dma. RO, 32 */
+/* ENGINE: where the bytes of queues are moved, property dma, and what goes with it. RO, 32 */
 #define MMAPDEMO_REG_ENGINE		0x0021c
+#define MMAPDEMO_ENGINE_KIND		0x000000ff
 #define MMAPDEMO_ENGINE_AUTO		0	/* inline or vcpu, by what the lock budget allows */
 #define MMAPDEMO_ENGINE_INLINE		1	/* in the doorbell write */
 #define MMAPDEMO_ENGINE_VCPU		2	/* on the same vCPU after it, big lock dropped */
 #define MMAPDEMO_ENGINE_BH		3	/* bottom half of the main loop */
 #define MMAPDEMO_ENGINE_IOTHREAD	4	/* an I/O thread, big lock not held */
 #define MMAPDEMO_ENGINE_THREAD		5	/* worker threads of the device */
+#define MMAPDEMO_ENGINE_LOCK_STATS	0x00000100	/* property lock-stats: CNT_LOCK_* count */
+#define MMAPDEMO_ENGINE_POLLS		0x00000200	/* property poll-ns: queues are watched after work */
 
 /* QUEUE_IRQ_STATUS: queues that asked for an interrupt, bit = queue. Write 1 to clear. W1C, 64 */
 #define MMAPDEMO_REG_QUEUE_IRQ_STATUS	0x00220
