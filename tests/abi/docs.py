@@ -88,8 +88,9 @@ named = {word for name, page in man.items() if name.endswith(".3")
          for word in re.findall(r"\w+", page.split(".SH NAME")[1].split(" - ")[0])}
 with open(f"{root}/userspace/lib/libmmapdemo.map") as f:
     exported = set(re.findall(r"^\t(mmd_\w+);", f.read(), re.M))
-with open(f"{root}/userspace/include/mmapdemo/mmio.h") as f:
-    exported |= set(re.findall(r"^static inline .*?\b(mmd_\w+)\(", f.read(), re.M))
+for name in ("mmio.h", "queue.h"):
+    with open(f"{root}/userspace/include/mmapdemo/{name}") as f:
+        exported |= set(re.findall(r"^static inline .*?\b(mmd_\w+)\(", f.read(), re.M))
 tap.check("functions_were_found", len(exported) > 45, exported)
 tap.empty("every_function_has_a_page", sorted(exported - named))
 tap.empty("every_page_is_of_a_function", sorted(n for n in named - exported if n.startswith("mmd_")))
@@ -99,10 +100,10 @@ with open(f"{root}/meson.build") as f:
 tap.check("every_page_is_installed", installed == set(man), f"{installed}\n{set(man)}")
 
 # Prototypes in the synopsis, compared without markup and white space.
-with open(f"{root}/userspace/include/mmapdemo/mmapdemo.h") as f:
-    header = f.read()
-with open(f"{root}/userspace/include/mmapdemo/mmio.h") as f:
-    header += f.read()
+header = ""
+for name in ("mmapdemo.h", "mmio.h", "queue.h"):
+    with open(f"{root}/userspace/include/mmapdemo/{name}") as f:
+        header += f.read()
 
 
 def squeeze(text):

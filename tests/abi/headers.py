@@ -13,7 +13,8 @@ from tap import Tap
 root, cc, cxx = sys.argv[1], sys.argv[2].split(), sys.argv[3].split()
 tap = Tap()
 
-HEADERS = ["linux/mmapdemo_hw.h", "linux/mmapdemo.h", "mmapdemo/mmio.h", "mmapdemo/mmapdemo.h"]
+HEADERS = ["linux/mmapdemo_hw.h", "linux/mmapdemo.h", "mmapdemo/mmio.h", "mmapdemo/mmapdemo.h",
+           "mmapdemo/queue.h"]
 LANGUAGES = {
     "c99": cc + ["-x", "c", "-std=c99"],
     "c11": cc + ["-x", "c", "-std=c11"],
@@ -63,6 +64,29 @@ int f(void)
 	mmd_mmio_write32(map.ptr, mmd_mmio_read32(map.ptr) + 1u);
 	mmd_close(dev);
 	return 0;
+}
+""")
+    compile_text(f"queue_calls_{language}", compiler, """
+#include <mmapdemo/queue.h>
+int f(struct mmd_device *dev);
+int f(struct mmd_device *dev)
+{
+	struct mmd_completion done;
+	struct mmapdemo_hw_sqe sqe;
+	struct mmd_queue *q;
+	uint32_t window;
+
+	if (mmd_window_create(dev, 1, 0, 4096, MMAPDEMO_WINDOW_READ, &window) ||
+	    mmd_queue_create(dev, NULL, &q))
+		return 1;
+	mmd_sqe_copy(&sqe, mmd_at(window, 64), mmd_at(window, 0), 64, 1);
+	mmd_sqe_src_list(&sqe, 2);
+	if (mmd_queue_push(q, &sqe) == -EAGAIN)
+		return 1;
+	mmd_queue_kick(q);
+	if (!mmd_queue_arm(q, q->head) && mmd_queue_poll(q, &done))
+		return 1;
+	return mmd_queue_destroy(q);
 }
 """)
 

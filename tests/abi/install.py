@@ -15,7 +15,7 @@ tap = Tap()
 
 PROGRAM = """
 #include <stdio.h>
-#include <mmapdemo/mmapdemo.h>
+#include <mmapdemo/queue.h>
 
 int main(void)
 {
@@ -51,7 +51,8 @@ with tempfile.TemporaryDirectory() as d:
     for header, origin in (("linux/mmapdemo.h", "kernel/include/uapi/linux/mmapdemo.h"),
                            ("linux/mmapdemo_hw.h", "kernel/include/uapi/linux/mmapdemo_hw.h"),
                            ("mmapdemo/mmapdemo.h", "userspace/include/mmapdemo/mmapdemo.h"),
-                           ("mmapdemo/mmio.h", "userspace/include/mmapdemo/mmio.h")):
+                           ("mmapdemo/mmio.h", "userspace/include/mmapdemo/mmio.h"),
+                           ("mmapdemo/queue.h", "userspace/include/mmapdemo/queue.h")):
         path = one(f"/include/{header}")
         tap.check(f"header_is_the_same_{os.path.basename(header)}",
                   path and filecmp.cmp(path, f"{root}/{origin}", shallow=False))

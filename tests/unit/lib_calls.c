@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <mmapdemo/queue.h>
+
 #include "mock.h"
 
 /* --- open --------------------------------------------------------------------------------- */
@@ -170,7 +172,11 @@ static void calls_failing_pass_errno_and_leave_output(void **state)
 		struct mmd_map_info map_info;
 		struct mmd_dma_result result;
 		uint64_t value;
+		uint32_t window;
+		struct mmd_queue *queue;
+		struct mmd_queue_info queue_info;
 	} out;
+	struct mmd_queue queue = { .dev = dev, .handle = 1 };
 
 	(void)state;
 #define FAILS(call) do { \
@@ -193,6 +199,10 @@ static void calls_failing_pass_errno_and_leave_output(void **state)
 	FAILS(mmd_dma_copy(dev, &dma, MMD_DMA_EVENTFD, 1, &out.result));
 	FAILS(mmd_dma_copy(dev, &dma, MMD_DMA_SPIN, 1, &out.result));
 	FAILS(mmd_eventfd_set(dev, -1));
+	FAILS(mmd_window_create(dev, 1, 0, 1, MMAPDEMO_WINDOW_READ, &out.window));
+	FAILS(mmd_window_destroy(dev, 1));
+	FAILS(mmd_queue_create(dev, NULL, &out.queue));
+	FAILS(mmd_queue_info(&queue, &out.queue_info));
 #undef FAILS
 	mmd_close(dev);
 }
@@ -210,7 +220,10 @@ static int reply_info(struct mock *mock, unsigned long cmd, void *arg)
 		.out_mem_free = 5, .out_dma_mask = UINT64_MAX, .out_dma_max_len = 7,
 		.out_max_contig = 8, .out_max_bytes = 9, .out_max_bufs = 10,
 		.out_max_transfers = 11, .out_mem_cache = 12, .out_state = 13, .out_instance = 14,
-		.out_page_size = 15,
+		.out_page_size = 15, .out_num_queues = 16, .out_num_windows = 17,
+		.out_max_queues = 18, .out_max_windows = 19, .out_queue_log2n_min = 20,
+		.out_queue_log2n_max = 21, .out_queue_max_len = 22, .out_queue_max_list = 23,
+		.out_irq_gap_min_ns = 24, .out_engine = 25,
 	};
 	/* As long as the field: no terminator to rely on. */
 	memset(info->out_bus_id, 'x', sizeof(info->out_bus_id));
@@ -242,7 +255,53 @@ static void info_fills_every_member(void **state)
 	assert_int_equal(info.instance, 14);
 	assert_int_equal(info.page_size, 15);
 	assert_int_equal(strlen(info.bus_id), 32);
+	assert_int_equal(info.num_queues, 16);
+	assert_int_equal(info.num_windows, 17);
+	assert_int_equal(info.max_queues, 18);
+	assert_int_equal(info.max_windows, 19);
+	assert_int_equal(info.queue_log2n_min, 20);
+	assert_int_equal(info.queue_log2n_max, 21);
+	assert_int_equal(info.queue_max_len, 22);
+	assert_int_equal(info.queue_max_list, 23);
+	assert_int_equal(info.irq_gap_min_ns, 24);
+	assert_int_equal(info.engine, 25);
 	mmd_close(dev);
+}
+
+/* A driver of API version 1: whether it takes the longer structure or refuses it, it is understood. */
+static int reply_old_driver(struct mock *mock, unsigned long cmd, void *arg)
+{
+	struct mmapdemo_info *info = arg;
+
+	assert_int_equal(cmd, MMAPDEMO_IOC_INFO);
+	if (mock->step && info->size != MMAPDEMO_INFO_SIZE_V1)
+		return mock->step;
+	info->out_api_version = 1;
+	info->out_mem_size = 4711;
+	return 0;
+}
+
+static void info_of_an_old_driver_has_no_queues(void **state)
+{
+	static const int answers[] = { 0, -EINVAL, -E2BIG };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(answers); i++) {
+		struct mock mock = { .reply = reply_old_driver, .step = answers[i] };
+		struct mmd_device *dev = NULL;
+		struct mmd_info info;
+
+		assert_int_equal(mmd_open_backend(&mock_backend, &mock, NULL, 0, &dev), 0);
+		poison(&info, sizeof(info));
+		assert_int_equal(mmd_info(dev, &info), 0);
+		assert_int_equal(info.api_version, 1);
+		assert_int_equal(info.mem_size, 4711);
+		assert_int_equal(info.num_queues, 0);
+		assert_int_equal(info.num_windows, 0);
+		assert_int_equal(info.engine, 0);
+		mmd_close(dev);
+	}
 }
 
 static int reply_buffers(struct mock *mock, unsigned long cmd, void *arg)
@@ -558,6 +617,7 @@ int main(void)
 		cmocka_unit_test(open_node_that_is_none),
 		cmocka_unit_test(calls_failing_pass_errno_and_leave_output),
 		cmocka_unit_test(info_fills_every_member),
+		cmocka_unit_test(info_of_an_old_driver_has_no_queues),
 		cmocka_unit_test(buf_alloc_passes_request_and_result),
 		cmocka_unit_test(region_buf_and_map_info_pass_everything),
 		cmocka_unit_test(reg_access_and_cache_set_pass_everything),

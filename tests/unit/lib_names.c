@@ -47,7 +47,7 @@ static void names_round_trip(void **state)
 	check_round_trip(mmd_cache_name, mmd_cache_value, MMAPDEMO_CACHE_DEFAULT,
 			 MMAPDEMO_CACHE_UC_MINUS);
 	check_round_trip(mmd_region_name, mmd_region_value, MMAPDEMO_REGION_EXAMPLE,
-			 MMAPDEMO_REGION_MEM);
+			 MMAPDEMO_REGION_ALIAS);
 	check_round_trip(mmd_dma_mode_name, mmd_dma_mode_value, MMD_DMA_WAIT, MMD_DMA_SPIN);
 	check_round_trip(mmd_hw_error_name, mmd_hw_error_value, MMAPDEMO_ERR_NONE,
 			 MMAPDEMO_ERR_MAX);

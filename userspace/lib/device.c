@@ -17,6 +17,10 @@ int mmd_info(struct mmd_device *dev, struct mmd_info *info)
 	int ret;
 
 	ret = mmd_ioctl(dev, MMAPDEMO_IOC_INFO, &arg);
+	if (ret == -EINVAL || ret == -E2BIG) {
+		arg = (struct mmapdemo_info) { .size = MMAPDEMO_INFO_SIZE_V1 };
+		ret = mmd_ioctl(dev, MMAPDEMO_IOC_INFO, &arg);
+	}
 	if (ret)
 		return ret;
 	*info = (struct mmd_info) {
@@ -35,6 +39,16 @@ int mmd_info(struct mmd_device *dev, struct mmd_info *info)
 		.state = arg.out_state,
 		.instance = arg.out_instance,
 		.page_size = arg.out_page_size,
+		.num_queues = arg.out_num_queues,
+		.num_windows = arg.out_num_windows,
+		.max_queues = arg.out_max_queues,
+		.max_windows = arg.out_max_windows,
+		.queue_log2n_min = arg.out_queue_log2n_min,
+		.queue_log2n_max = arg.out_queue_log2n_max,
+		.queue_max_len = arg.out_queue_max_len,
+		.queue_max_list = arg.out_queue_max_list,
+		.irq_gap_min_ns = arg.out_irq_gap_min_ns,
+		.engine = arg.out_engine,
 	};
 	memcpy(info->bus_id, arg.out_bus_id, sizeof(arg.out_bus_id));
 	return 0;
@@ -53,7 +67,7 @@ static int check_api(struct mmd_device *dev)
 	ret = mmd_info(dev, &info);
 	if (ret)
 		return ret == -EINVAL ? -ENOTTY : ret;
-	return info.api_version == MMAPDEMO_API_VERSION ? 0 : -EPROTO;
+	return info.api_version && info.api_version <= MMAPDEMO_API_VERSION ? 0 : -EPROTO;
 }
 
 int mmd_open_backend(const struct mmd_backend *backend, void *backend_data, const char *path,

@@ -3,38 +3,16 @@
  * dma.c - submit transfers and learn of their end.
  */
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
 
-#define NSEC_PER_SEC	1000000000ULL
-#define NSEC_PER_MSEC	1000000ULL
-
 /* Reads of the user page between two looks at the clock, and time between two questions to the driver. */
 #define SPIN_BATCH		256
-#define SPIN_ASK_NS		(10 * NSEC_PER_MSEC)
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-uint64_t mmd_deadline_ns(uint64_t timeout_ns)
-{
-	uint64_t now = now_ns();
-
-	if (timeout_ns > UINT64_MAX - now)
-		return UINT64_MAX;
-	return now + timeout_ns;
-}
+#define SPIN_ASK_NS		(10 * MMD_NSEC_PER_MSEC)
 
 int mmd_dma_submit(struct mmd_device *dev, const struct mmd_dma *dma, uint64_t *seq)
 {
@@ -160,16 +138,6 @@ static int wait_ioctl(struct mmd_device *dev, uint64_t seq, uint64_t deadline,
 	return ret;
 }
 
-static int poll_timeout_ms(uint64_t deadline)
-{
-	uint64_t now = now_ns(), ms;
-
-	if (deadline <= now)
-		return 0;
-	ms = (deadline - now) / NSEC_PER_MSEC;
-	return ms < INT_MAX ? (int)ms + 1 : INT_MAX;
-}
-
 /*
  * The eventfd counts every transfer of the file, so a wake-up says "look", not "yours is over".
  * The transfer is asked for before the clock: one that has finished is never a timeout.
@@ -182,7 +150,7 @@ static int wait_eventfd(struct mmd_device *dev, uint64_t seq, uint64_t deadline,
 	int n, ret;
 
 	for (;;) {
-		n = poll(&pfd, 1, poll_timeout_ms(deadline));
+		n = poll(&pfd, 1, mmd_poll_timeout_ms(deadline));
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		/* Non-blocking: EAGAIN only means that nothing was counted since. */
@@ -192,7 +160,7 @@ static int wait_eventfd(struct mmd_device *dev, uint64_t seq, uint64_t deadline,
 		ret = mmd_dma_wait(dev, seq, 0, result);
 		if (ret != -EAGAIN && ret != -EINTR)
 			return ret;
-		if (now_ns() >= deadline)
+		if (mmd_now_ns() >= deadline)
 			return -ETIMEDOUT;
 	}
 }
@@ -218,7 +186,7 @@ static int wait_spin(struct mmd_device *dev, uint64_t seq, uint64_t deadline,
 {
 	const volatile void *done = (char *)dev->user_page.ptr +
 				    (MMAPDEMO_REG_USER_DMA_DONE_SEQ - MMAPDEMO_USER_BASE);
-	uint64_t ask = now_ns() + SPIN_ASK_NS;
+	uint64_t ask = mmd_now_ns() + SPIN_ASK_NS;
 	unsigned int i;
 	uint64_t now;
 	int ret;
@@ -227,7 +195,7 @@ static int wait_spin(struct mmd_device *dev, uint64_t seq, uint64_t deadline,
 		for (i = 0; i < SPIN_BATCH; i++)
 			if (done_seq_reached(done, seq))
 				return wait_ioctl(dev, seq, deadline, result);
-		now = now_ns();
+		now = mmd_now_ns();
 		if (now < ask && now < deadline)
 			continue;
 		ret = mmd_dma_wait(dev, seq, 0, result);

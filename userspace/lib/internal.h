@@ -54,4 +54,13 @@ static inline int mmd_ioctl(struct mmd_device *dev, unsigned long cmd, void *arg
 	return dev->backend->ioctl(dev, cmd, arg);
 }
 
+#define MMD_NSEC_PER_SEC	1000000000ULL
+#define MMD_NSEC_PER_MSEC	1000000ULL
+
+/* CLOCK_MONOTONIC now. */
+uint64_t mmd_now_ns(void);
+
+/* For poll(2): milliseconds until @deadline, rounded up; 0 if it has passed. */
+int mmd_poll_timeout_ms(uint64_t deadline);
+
 #endif /* MMAPDEMO_LIB_INTERNAL_H */

@@ -34,6 +34,7 @@ static const struct name regions[] = {
 	{ "user-page", MMAPDEMO_REGION_USER_PAGE },
 	{ "ctrl", MMAPDEMO_REGION_CTRL },
 	{ "mem", MMAPDEMO_REGION_MEM },
+	{ "alias", MMAPDEMO_REGION_ALIAS },
 };
 
 static const struct name dma_modes[] = {

@@ -3,6 +3,7 @@
  * mmapdemo.h - the public interface of libmmapdemo: open a device, allocate, map, transfer.
  *
  * For: programs that use an mmapdemo device. Accessors for mapped memory are in mmio.h, included.
+ * Queues, by which a process hands work to the device without a system call, are in queue.h.
  * Not for: the system calls themselves (linux/mmapdemo.h) nor the registers (linux/mmapdemo_hw.h);
  * both are included, and their constants are used as they are.
  *
@@ -49,7 +50,8 @@ struct mmd_device;
  *
  * The file is close-on-exec. Errors: those of open(2) (-ENOENT, -EACCES, -EBUSY when opened
  * exclusively by somebody, -ENODEV); -EINVAL unknown flags; -ENOTTY the node is not an mmapdemo
- * device; -EPROTO the driver speaks another MMAPDEMO_API_VERSION.
+ * device; -EPROTO the driver speaks a later MMAPDEMO_API_VERSION than the library. An earlier one will
+ * do: what it does not know answers -ENOTTY, or as 0 in struct mmd_info.
  */
 int mmd_open(const char *path, unsigned int flags, struct mmd_device **dev);
 
@@ -87,6 +89,17 @@ struct mmd_info {
 	uint32_t instance;	/* N of /dev/mmapdemoN */
 	uint32_t page_size;	/* bytes */
 	char bus_id[33];	/* PCI address; always terminated */
+	/* API version 2; 0 from an earlier driver */
+	uint32_t num_queues;	/* of the device */
+	uint32_t num_windows;
+	uint32_t max_queues;	/* most queues of one open file */
+	uint32_t max_windows;	/* most windows of one open file */
+	uint32_t queue_log2n_min;	/* log2 of the slots of a queue's rings */
+	uint32_t queue_log2n_max;
+	uint32_t queue_max_len;	/* most bytes of one descriptor */
+	uint32_t queue_max_list;	/* most elements of one of its lists */
+	uint32_t irq_gap_min_ns;	/* least irq_gap_ns granted */
+	uint32_t engine;	/* MMAPDEMO_ENGINE_*: who moves the bytes of queues */
 };
 
 /** mmd_info() - device, driver and limits, as they are now. Errors: -ENODEV. */
@@ -334,7 +347,7 @@ int mmd_eventfd_set(struct mmd_device *dev, int fd);
 
 /*
  * Names as the tool prints them: bar pages vmalloc coherent; default wb wc uc uc-; example
- * user-page ctrl mem; wait eventfd spin; ERR_* of the device in lower case (none access offset ..).
+ * user-page ctrl mem alias; wait eventfd spin; ERR_* of the device in lower case (none access offset ..).
  * A value without a name gives "unknown". mmd_*_value() ignores case; -EINVAL: not a name.
  */
 const char *mmd_technique_name(uint32_t technique);
@@ -370,6 +383,12 @@ enum mmd_call {
 	MMD_CALL_DMA_SUBMIT,
 	MMD_CALL_DMA_WAIT,
 	MMD_CALL_EVENTFD_SET,
+	MMD_CALL_QUEUE_CREATE,
+	MMD_CALL_QUEUE_DESTROY,
+	MMD_CALL_QUEUE_INFO,
+	MMD_CALL_QUEUE_WAIT,
+	MMD_CALL_WINDOW_CREATE,
+	MMD_CALL_WINDOW_DESTROY,
 	MMD_CALL_COUNT
 };
 

@@ -30,24 +30,32 @@ extern "C" {
  * that has to be held back; sfence drains write-combining buffers.
  */
 #if defined(__x86_64__) || defined(__i386__)
+#define MMD_CPU_RELAX()		__asm__ __volatile__("pause" : : : "memory")
 #define MMD_MMIO_AFTER_READ()	__asm__ __volatile__("" : : : "memory")
 #define MMD_MMIO_BEFORE_WRITE()	__asm__ __volatile__("" : : : "memory")
 #define MMD_WC_FLUSH()		__asm__ __volatile__("sfence" : : : "memory")
 #elif defined(__aarch64__)
+#define MMD_CPU_RELAX()		__asm__ __volatile__("yield" : : : "memory")
 #define MMD_MMIO_AFTER_READ()	__asm__ __volatile__("dmb oshld" : : : "memory")
 #define MMD_MMIO_BEFORE_WRITE()	__asm__ __volatile__("dmb osh" : : : "memory")
 #define MMD_WC_FLUSH()		__asm__ __volatile__("dsb st" : : : "memory")
 #else
+#define MMD_CPU_RELAX()		__asm__ __volatile__("" : : : "memory")
 #define MMD_MMIO_AFTER_READ()	__sync_synchronize()
 #define MMD_MMIO_BEFORE_WRITE()	__sync_synchronize()
 #define MMD_WC_FLUSH()		__sync_synchronize()
 #endif
 
+/* Between a store and a load of memory shared with the device: neither passes the other. */
+#define MMD_FULL_BARRIER()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
+
 /* The device is little endian. <endian.h> has these too, but not under -std=c11. */
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define MMD_LE16(x)		__builtin_bswap16(x)
 #define MMD_LE32(x)		__builtin_bswap32(x)
 #define MMD_LE64(x)		__builtin_bswap64(x)
 #else
+#define MMD_LE16(x)		(x)
 #define MMD_LE32(x)		(x)
 #define MMD_LE64(x)		(x)
 #endif
