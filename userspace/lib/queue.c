@@ -105,6 +105,7 @@ static int queue_begin(struct mmd_queue *q)
 	q->head = info.head;
 	q->kicked = info.head;
 	q->tail = info.head;
+	q->limit = info.head + q->mask + 1;
 	if (!info.head)
 		return 0;
 	cq[q->mask].gen = MMD_LE32(q->mask);

@@ -107,7 +107,7 @@ const char *mmd_queue_op_name(uint32_t op)
 
 const char *mmd_engine_name(uint32_t engine)
 {
-	return NAME_OF(engines, engine);
+	return NAME_OF(engines, engine & MMAPDEMO_ENGINE_KIND);
 }
 
 const char *mmd_window_error_name(uint32_t error)

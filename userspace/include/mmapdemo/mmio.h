@@ -46,8 +46,24 @@ extern "C" {
 #define MMD_WC_FLUSH()		__sync_synchronize()
 #endif
 
-/* Between a store and a load of memory shared with the device: neither passes the other. */
-#define MMD_FULL_BARRIER()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
+/*
+ * For memory shared with the device: store a 32-bit value with release order, then a full barrier (no
+ * later load is made before the store is seen). Gives the value that was there.
+ */
+#if defined(__x86_64__) || defined(__i386__)
+static inline uint32_t mmd_exchange_mb(uint32_t *p, uint32_t value)
+{
+	__asm__ __volatile__("xchgl %0, %1" : "+r" (value), "+m" (*p) : : "memory");
+	return value;
+}
+#else
+static inline uint32_t mmd_exchange_mb(uint32_t *p, uint32_t value)
+{
+	value = __atomic_exchange_n(p, value, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return value;
+}
+#endif
 
 /* The device is little endian. <endian.h> has these too, but not under -std=c11. */
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

@@ -83,6 +83,7 @@ struct mmd_queue {
 	uint32_t mask;		/* slots - 1 */
 	uint32_t tail;		/* index of the next descriptor to push */
 	uint32_t kicked;	/* sq_tail as the device was told last */
+	uint32_t limit;		/* the tail when the ring is full: head + slots */
 	uint32_t head;		/* index of the next completion to read */
 	/* Not touched by the hot path. */
 	struct mmd_device *dev;
@@ -91,7 +92,6 @@ struct mmd_queue {
 	uint32_t irq_gap_ns;	/* granted */
 	int eventfd;		/* counts interrupts, for poll(2); -1: none */
 	uint32_t flags;		/* of the attributes */
-	uint32_t reserved;
 	struct mmd_map ring_map;
 	struct mmd_map doorbell_map;
 };
@@ -252,7 +252,7 @@ static inline void mmd_sge_set(struct mmapdemo_hw_sge *sge, struct mmd_place pla
 /** mmd_queue_space() - descriptors that can be pushed before completions have to be read. */
 static inline uint32_t mmd_queue_space(const struct mmd_queue *q)
 {
-	return q->mask + 1 - (q->tail - q->head);
+	return q->limit - q->tail;
 }
 
 /** mmd_queue_pending() - descriptors kicked whose completion has not been read. */
@@ -269,9 +269,14 @@ static inline uint32_t mmd_queue_pending(const struct mmd_queue *q)
  */
 static inline struct mmapdemo_hw_sqe *mmd_queue_slot(struct mmd_queue *q)
 {
-	if (q->tail - q->head > q->mask)
+	struct mmapdemo_hw_sqe *slot = &q->sq[q->tail & q->mask];
+
+	if (q->tail == q->limit)
 		return NULL;
-	return &q->sq[q->tail & q->mask];
+	/* The sum of two members might be 0 for all the compiler knows: spares the caller's second test. */
+	if (!slot)
+		__builtin_unreachable();
+	return slot;
 }
 
 static inline void mmd_queue_advance(struct mmd_queue *q)
@@ -282,11 +287,9 @@ static inline void mmd_queue_advance(struct mmd_queue *q)
 /** mmd_queue_push() - append a descriptor. -EAGAIN: the ring is full, read completions first. */
 static inline int mmd_queue_push(struct mmd_queue *q, const struct mmapdemo_hw_sqe *sqe)
 {
-	struct mmapdemo_hw_sqe *slot = mmd_queue_slot(q);
-
-	if (!slot)
+	if (q->tail == q->limit)
 		return -EAGAIN;
-	*slot = *sqe;
+	q->sq[q->tail & q->mask] = *sqe;
 	mmd_queue_advance(q);
 	return 0;
 }
@@ -294,7 +297,8 @@ static inline int mmd_queue_push(struct mmd_queue *q, const struct mmapdemo_hw_s
 /** mmd_queue_doorbell() - have the device look at the queue, whether it needs to be told or not. */
 static inline void mmd_queue_doorbell(struct mmd_queue *q)
 {
-	mmd_mmio_write32(q->doorbell, 0);
+	/* Any value would do; this one can be read in a trace. */
+	mmd_mmio_write32(q->doorbell, q->kicked);
 }
 
 /**
@@ -306,18 +310,15 @@ static inline bool mmd_queue_kick(struct mmd_queue *q)
 {
 	uint32_t *sq_tail = (uint32_t *)(uintptr_t)(q->ring + MMAPDEMO_RING_SQ_TAIL);
 	const uint32_t *sq_event = (const uint32_t *)(uintptr_t)(q->ring + MMAPDEMO_RING_SQ_EVENT);
-	uint32_t tail = q->tail, old = q->kicked, event;
+	uint32_t tail = q->tail, old, event;
 
 	/*
 	 * Release: the descriptors are there before the tail says so. Pairs with the acquire load of
 	 * sq_tail by which the device begins each look.
+	 * Full barrier: the tail is stored before sq_event is loaded. Pairs with the device's full
+	 * barrier between its store of sq_event and its last load of sq_tail: one sees the other.
 	 */
-	__atomic_store_n(sq_tail, MMD_LE32(tail), __ATOMIC_RELEASE);
-	/*
-	 * Full: the tail is stored before sq_event is loaded. Pairs with the device's full barrier
-	 * between its store of sq_event and its last load of sq_tail: one of the two sees the other.
-	 */
-	MMD_FULL_BARRIER();
+	old = MMD_LE32(mmd_exchange_mb(sq_tail, MMD_LE32(tail)));
 	event = MMD_LE32(__atomic_load_n(sq_event, __ATOMIC_RELAXED));
 	q->kicked = tail;
 	if (!MMAPDEMO_CROSSED(event, tail, old))
@@ -353,10 +354,20 @@ static inline bool mmd_queue_done(const struct mmd_queue *q, uint32_t index)
 	return MMD_LE32(__atomic_load_n(gen, __ATOMIC_ACQUIRE)) == index + 1;
 }
 
-/** mmd_queue_peek() - whether there is a completion to read. */
-static inline bool mmd_queue_peek(const struct mmd_queue *q)
+/**
+ * mmd_queue_peek() - the next completion where it lies, little endian. NULL: none is there yet.
+ *
+ * It stays until mmd_queue_seen() gives its slot, and that of each before it, back to the device.
+ */
+static inline const volatile struct mmapdemo_hw_cqe *mmd_queue_peek(const struct mmd_queue *q)
 {
-	return mmd_queue_done(q, q->head);
+	return mmd_queue_done(q, q->head) ? &q->cq[q->head & q->mask] : NULL;
+}
+
+static inline void mmd_queue_seen(struct mmd_queue *q, uint32_t count)
+{
+	q->head += count;
+	q->limit += count;
 }
 
 /** mmd_queue_poll() - read the next completion and free its slot. -EAGAIN: none is there yet. */
@@ -364,14 +375,15 @@ static inline int mmd_queue_poll(struct mmd_queue *q, struct mmd_completion *com
 {
 	const volatile struct mmapdemo_hw_cqe *cqe = &q->cq[q->head & q->mask];
 
-	if (!mmd_queue_peek(q))
+	if (!mmd_queue_done(q, q->head))
 		return -EAGAIN;
 	completion->user = MMD_LE64(cqe->user);
 	completion->aux = MMD_LE64(cqe->aux);
 	completion->bytes = MMD_LE32(cqe->bytes);
 	completion->status = MMD_LE16(cqe->status);
 	completion->detail = MMD_LE32(cqe->detail);
-	completion->index = q->head++;
+	completion->index = q->head;
+	mmd_queue_seen(q, 1);
 	return 0;
 }
 
@@ -386,12 +398,11 @@ static inline bool mmd_queue_arm(struct mmd_queue *q, uint32_t index)
 {
 	uint32_t *cq_event = (uint32_t *)(uintptr_t)(q->ring + MMAPDEMO_RING_CQ_EVENT);
 
-	__atomic_store_n(cq_event, MMD_LE32(index), __ATOMIC_RELAXED);
 	/*
-	 * Full: cq_event is stored before the generation is loaded. Pairs with the device's full
-	 * barrier between the last gen of a burst and its load of cq_event.
+	 * Full barrier: cq_event is stored before the generation is loaded. Pairs with the device's
+	 * full barrier between the last gen of a burst and its load of cq_event.
 	 */
-	MMD_FULL_BARRIER();
+	mmd_exchange_mb(cq_event, MMD_LE32(index));
 	return mmd_queue_done(q, index);
 }
 
@@ -412,8 +423,9 @@ static inline void mmd_spin_pause(uint32_t tries)
 
 /*
  * In the words of linux/mmapdemo_hw.h, in lower case: statuses MMAPDEMO_CQ_*, errors and states of a
- * queue MMAPDEMO_QERR_* and QSTATE_*, operations MMAPDEMO_OP_*, engines MMAPDEMO_ENGINE_*, and why
- * a window is not valid MMAPDEMO_WERR_*. A value without a name gives "unknown".
+ * queue MMAPDEMO_QERR_* and QSTATE_*, operations MMAPDEMO_OP_*, engines MMAPDEMO_ENGINE_* (bits
+ * other than ENGINE_KIND do not matter), and why a window is not valid MMAPDEMO_WERR_*. A value without
+ * a name gives "unknown".
  * mmd_queue_op_value() ignores case; -EINVAL: not a name.
  */
 const char *mmd_cq_status_name(uint32_t status);
