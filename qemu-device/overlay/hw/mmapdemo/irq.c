@@ -44,6 +44,13 @@ void mmapdemo_irq_event(MmapdemoState *s, unsigned vector)
     }
 }
 
+void mmapdemo_irq_queue_event(MmapdemoState *s, unsigned queue,
+                              unsigned vector)
+{
+    s->queue_irq_status |= 1ULL << queue;
+    irq_send(s, vector);
+}
+
 void mmapdemo_irq_enable(MmapdemoState *s, uint32_t mask)
 {
     uint32_t due = mask & ~s->irq_enable & s->irq_status;

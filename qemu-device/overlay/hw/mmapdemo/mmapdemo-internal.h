@@ -11,6 +11,7 @@
 #include "qemu/thread.h"
 #include "qemu/units.h"
 #include "hw/pci/pci_device.h"
+#include "system/iothread.h"
 #include "system/runstate.h"
 #include "qom/object.h"
 #include "compat.h"
@@ -90,16 +91,28 @@ typedef struct MmapdemoSlice {
     ((MMAPDEMO_REG_CNT_##name - MMAPDEMO_CNT_FIRST) / sizeof(uint64_t))
 #define MMAPDEMO_NUM_CNT (MMAPDEMO_CNT(LOCK_OVER) + 1)
 
+typedef struct MmapdemoQueues MmapdemoQueues;
+
 struct MmapdemoState {
     PCIDevice parent_obj;
 
     /* properties */
     uint64_t mem_size;
     uint64_t dma_mask;
-    uint64_t delay_ns;      /* may change at run time */
+    uint64_t delay_ns;          /* may change at run time */
+    uint32_t num_queues;
+    uint32_t num_windows;
+    char *engine_name;
+    IOThread *iothread;
+    uint32_t num_threads;
+    uint32_t lock_budget_us;
+    bool lock_stats;
+    uint64_t poll_ns;
+    uint32_t queue_start;       /* first index after ENABLE */
 
     PCIDevice *pdev;            /* a cast that is too slow for each access */
     MemoryRegion regs;
+    MemoryRegion doorbells;
     MemoryRegion mem;
     /* Marks BAR2 dirty, and code in it stale, after the engine wrote there */
     AddressSpace mem_as;
@@ -114,6 +127,8 @@ struct MmapdemoState {
     uint32_t err_count;
     uint32_t irq_status;
     uint32_t irq_enable;
+    uint64_t queue_irq_status;
+    uint64_t lock_max_ns;
     uint64_t dma_addr;
     uint64_t dma_dev_off;
     uint32_t dma_len;
@@ -144,7 +159,17 @@ struct MmapdemoState {
     QEMUTimer *delay_timer;     /* virtual clock */
     bool delayed;               /* the transfer waits for delay_timer */
     VMChangeStateEntry *vmstate_change;
+
+    /* queues and windows: queue-internal.h */
+    MmapdemoQueues *queues;
+    uint32_t engine;            /* MMAPDEMO_ENGINE_* */
 };
+
+/* Size of the MSI-X table */
+static inline unsigned mmapdemo_num_vectors(MmapdemoState *s)
+{
+    return MMAPDEMO_VEC_QUEUE + s->num_queues;
+}
 
 /* mmapdemo.c */
 /* May the device master the bus now? Bus master bit set, and in D0 */
@@ -163,6 +188,9 @@ void mmapdemo_error(MmapdemoState *s, uint32_t code, hwaddr offset,
 /* irq.c */
 void mmapdemo_irq_event(MmapdemoState *s, unsigned vector);
 void mmapdemo_irq_enable(MmapdemoState *s, uint32_t mask);
+/* A queue asks for its message. Last of all: the state is whole, and may change */
+void mmapdemo_irq_queue_event(MmapdemoState *s, unsigned queue,
+                              unsigned vector);
 
 /* dma.c */
 /* A write to DMA_CMD. An error means: refused, without any effect */
@@ -206,6 +234,28 @@ void mmapdemo_engine_forget_delay(MmapdemoState *s);
  * to its end by that. Waits for one chunk: 64 KiB, or one copy of a timed run.
  */
 void mmapdemo_engine_quiesce(MmapdemoState *s);
+
+/* queue.c */
+extern const MemoryRegionOps mmapdemo_doorbell_ops;
+/* Properties of queues. False: told through errp */
+bool mmapdemo_queues_check(MmapdemoState *s, Error **errp);
+void mmapdemo_queues_realize(MmapdemoState *s);
+/* For the last time: no queue moves anything, and none will */
+void mmapdemo_queues_exit(MmapdemoState *s);
+void mmapdemo_queues_cleanup(MmapdemoState *s);
+/* Every queue DISABLED, every window gone. On return no byte moves */
+void mmapdemo_queues_reset(MmapdemoState *s);
+/* The command register or power state changed */
+void mmapdemo_queues_bus_changed(MmapdemoState *s);
+/* Registers of queue or window index. set: an error means no effect */
+uint64_t mmapdemo_queue_get(MmapdemoState *s, unsigned index, hwaddr offset);
+uint32_t mmapdemo_queue_set(MmapdemoState *s, unsigned index, hwaddr offset,
+                            uint64_t val);
+uint64_t mmapdemo_window_get(MmapdemoState *s, unsigned index, hwaddr offset);
+uint32_t mmapdemo_window_set(MmapdemoState *s, unsigned index, hwaddr offset,
+                             uint64_t val);
+/* What queues counted, by index of s->cnt */
+uint64_t mmapdemo_queues_count(MmapdemoState *s, unsigned counter);
 
 /* vmstate.c */
 extern const VMStateDescription mmapdemo_vmstate;

@@ -48,6 +48,9 @@ static bool mmapdemo_check_properties(MmapdemoState *s, Error **errp)
                    "a device with 32 address lines", s->dma_mask);
         return false;
     }
+    if (!mmapdemo_queues_check(s, errp)) {
+        return false;
+    }
     if (xen_enabled()) {
         error_setg(errp, "mmapdemo copies between host pointers, which do not "
                    "last under Xen; use TCG or KVM");
@@ -74,9 +77,16 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
         return;
     }
     memory_region_init_io(&s->regs, OBJECT(s), &mmapdemo_regs_ops, s,
-                          "mmapdemo-regs", MMAPDEMO_BAR_REGS_SIZE_MIN);
+                          "mmapdemo-regs",
+                          pow2ceil(MMAPDEMO_BAR_REGS_SIZE_MIN +
+                                   s->num_windows * MMAPDEMO_WINDOW_STRIDE));
     pci_register_bar(pdev, MMAPDEMO_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
                      &s->regs);
+    memory_region_init_io(&s->doorbells, OBJECT(s), &mmapdemo_doorbell_ops, s,
+                          "mmapdemo-doorbells",
+                          pow2ceil(s->num_queues * MMAPDEMO_DOORBELL_STRIDE));
+    pci_register_bar(pdev, MMAPDEMO_BAR_DOORBELL,
+                     PCI_BASE_ADDRESS_SPACE_MEMORY, &s->doorbells);
     pci_register_bar(pdev, MMAPDEMO_BAR_MEM,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
                      PCI_BASE_ADDRESS_MEM_TYPE_64 |
@@ -98,13 +108,13 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
         pcie_cap_flr_init(pdev);
     }
 
-    if (msix_init_exclusive_bar(pdev, MMAPDEMO_NUM_CAUSES, MMAPDEMO_BAR_MSIX,
-                                errp) < 0) {
+    if (msix_init_exclusive_bar(pdev, mmapdemo_num_vectors(s),
+                                MMAPDEMO_BAR_MSIX, errp) < 0) {
         error_append_hint(errp, "The device has no other interrupt; use a "
                           "machine with MSI, such as q35.\n");
         return;
     }
-    for (unsigned vector = 0; vector < MMAPDEMO_NUM_CAUSES; vector++) {
+    for (unsigned vector = 0; vector < mmapdemo_num_vectors(s); vector++) {
         msix_vector_use(pdev, vector);
     }
 
@@ -119,12 +129,14 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
         return;
     }
     mmapdemo_engine_init(s);
+    mmapdemo_queues_realize(s);
 }
 
 static void mmapdemo_exit(PCIDevice *pdev)
 {
     MmapdemoState *s = MMAPDEMO(pdev);
 
+    mmapdemo_queues_exit(s);
     mmapdemo_engine_exit(s);
     address_space_cache_destroy(&s->mem_cache);
     address_space_destroy(&s->mem_as);
@@ -146,11 +158,13 @@ static void mmapdemo_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
         pcie_cap_flr_write_config(pdev, addr, val, len);
     }
     mmapdemo_dma_bus_changed(s);
+    mmapdemo_queues_bus_changed(s);
 }
 
 void mmapdemo_soft_reset(MmapdemoState *s, const char *cause)
 {
     trace_mmapdemo_device_reset(s->name, cause);
+    mmapdemo_queues_reset(s);
     mmapdemo_dma_reset(s);
     mmapdemo_regs_reset(s);
 }
@@ -158,7 +172,10 @@ void mmapdemo_soft_reset(MmapdemoState *s, const char *cause)
 /* Before any other device of the machine is reset, nothing moves any more */
 static void mmapdemo_reset_enter(Object *obj, ResetType type)
 {
-    mmapdemo_dma_reset(MMAPDEMO(obj));
+    MmapdemoState *s = MMAPDEMO(obj);
+
+    mmapdemo_queues_reset(s);
+    mmapdemo_dma_reset(s);
 }
 
 static void mmapdemo_reset_hold(Object *obj, ResetType type)
@@ -177,13 +194,26 @@ static void mmapdemo_instance_init(Object *obj)
 
 static void mmapdemo_instance_finalize(Object *obj)
 {
-    mmapdemo_engine_cleanup(MMAPDEMO(obj));
+    MmapdemoState *s = MMAPDEMO(obj);
+
+    mmapdemo_queues_cleanup(s);
+    mmapdemo_engine_cleanup(s);
 }
 
 static const Property mmapdemo_properties[] = {
     DEFINE_PROP_SIZE("mem-size", MmapdemoState, mem_size,
                      MMAPDEMO_BAR_MEM_SIZE_DEFAULT),
     DEFINE_PROP_UINT64("dma-mask", MmapdemoState, dma_mask, UINT64_MAX),
+    DEFINE_PROP_UINT32("queues", MmapdemoState, num_queues, 16),
+    DEFINE_PROP_UINT32("windows", MmapdemoState, num_windows, 1024),
+    DEFINE_PROP_STRING("dma", MmapdemoState, engine_name),
+    DEFINE_PROP_LINK("iothread", MmapdemoState, iothread, TYPE_IOTHREAD,
+                     IOThread *),
+    DEFINE_PROP_UINT32("threads", MmapdemoState, num_threads, 2),
+    DEFINE_PROP_UINT32("lock-budget-us", MmapdemoState, lock_budget_us, 20),
+    DEFINE_PROP_BOOL("lock-stats", MmapdemoState, lock_stats, false),
+    DEFINE_PROP_UINT64("poll-ns", MmapdemoState, poll_ns, 0),
+    DEFINE_PROP_UINT32("x-queue-start", MmapdemoState, queue_start, 0),
 };
 
 static void mmapdemo_get_delay(Object *obj, Visitor *v, const char *name,
@@ -220,6 +250,25 @@ static void mmapdemo_class_init(ObjectClass *klass,
         "Bytes of device memory in BAR2: a power of two, 2 MiB or more");
     object_class_property_set_description(klass, "dma-mask",
         "Highest bus address DMA reaches; anything above is refused");
+    object_class_property_set_description(klass, "queues",
+        "Queues, each with a doorbell and an MSI-X vector: 1 to 64");
+    object_class_property_set_description(klass, "windows",
+        "Entries of the window table: 1 to 65536");
+    object_class_property_set_description(klass, "dma",
+        "Where the bytes of queues move: auto (the default), inline, vcpu, bh, "
+        "iothread or thread");
+    object_class_property_set_description(klass, "iothread",
+        "I/O thread that works for dma=iothread");
+    object_class_property_set_description(klass, "threads",
+        "Worker threads of dma=thread: 1 to 16");
+    object_class_property_set_description(klass, "lock-budget-us",
+        "Longest time dma=auto holds the big lock to move bytes, microseconds");
+    object_class_property_set_description(klass, "lock-stats",
+        "Measure how long queues hold the big lock; reads clocks");
+    object_class_property_set_description(klass, "poll-ns",
+        "How long workers watch idle queues before a doorbell is needed");
+    object_class_property_set_description(klass, "x-queue-start",
+        "Index of a queue's first descriptor after ENABLE, for tests of wrap");
     /* Not a qdev property: those cannot be set once the device is realized */
     object_class_property_add(klass, "delay-ns", "uint64",
                               mmapdemo_get_delay, mmapdemo_set_delay, NULL,

@@ -27,6 +27,21 @@ typedef struct MmapdemoReg {
     uint8_t access;
 } MmapdemoReg;
 
+/* One queue or one window: the offset is in its block of registers */
+static const MmapdemoReg mmapdemo_qreg[] = {
+#define REG_ROW(name, width, access, writable, reset, scope, text) \
+    { #name, writable, reset, MMAPDEMO_QREG_##name, width, REG_##access },
+    MMAPDEMO_HW_QREGS(REG_ROW)
+#undef REG_ROW
+};
+
+static const MmapdemoReg mmapdemo_wreg[] = {
+#define REG_ROW(name, width, access, writable, reset, scope, text) \
+    { #name, writable, reset, MMAPDEMO_WREG_##name, width, REG_##access },
+    MMAPDEMO_HW_WREGS(REG_ROW)
+#undef REG_ROW
+};
+
 static const MmapdemoReg mmapdemo_reg[] = {
 #define REG_ROW(name, width, access, writable, reset, scope, text) \
     { #name, writable, reset, MMAPDEMO_REG_##name, width, REG_##access },
@@ -44,6 +59,16 @@ static const MmapdemoReg mmapdemo_reg[] = {
     ((offset) / MMAPDEMO_USER_BASE * SLOT_PER_HALF + (offset) % SLOT_SPAN / 4)
 
 static uint8_t mmapdemo_reg_slot[2 * SLOT_PER_HALF];
+/* Likewise */
+static uint8_t mmapdemo_qreg_slot[MMAPDEMO_QUEUE_STRIDE / 4];
+static uint8_t mmapdemo_wreg_slot[MMAPDEMO_WINDOW_STRIDE / 4];
+
+/* Where an access goes */
+typedef struct MmapdemoRegPlace {
+    const MmapdemoReg *reg;     /* NULL: no register there */
+    enum { REG_DEVICE, REG_QUEUE, REG_WINDOW } block;
+    unsigned index;             /* of the queue or window */
+} MmapdemoRegPlace;
 
 #define REG_CHECK(name, width, ...) \
     QEMU_BUILD_BUG_ON(((width) != 4 && (width) != 8) || \
@@ -55,6 +80,7 @@ MMAPDEMO_HW_REGS(REG_CHECK)
 QEMU_BUILD_BUG_ON(ARRAY_SIZE(mmapdemo_reg) >= UINT8_MAX);
 QEMU_BUILD_BUG_ON(MMAPDEMO_CTRL_SIZE != MMAPDEMO_USER_BASE);
 QEMU_BUILD_BUG_ON(MMAPDEMO_BAR_REGS_SIZE_MIN != 2 * MMAPDEMO_USER_BASE);
+QEMU_BUILD_BUG_ON(MMAPDEMO_WINDOW_TABLE != MMAPDEMO_BAR_REGS_SIZE_MIN);
 
 static const char *const mmapdemo_error_text[] = {
     [MMAPDEMO_ERR_NONE]       = "no error",
@@ -87,7 +113,8 @@ void mmapdemo_error(MmapdemoState *s, uint32_t code, hwaddr offset,
                   mmapdemo_error_text[code]);
 
     /* Who may only map the user page must not steer what the driver sees */
-    if (offset >= MMAPDEMO_USER_BASE) {
+    if (offset >= MMAPDEMO_USER_BASE &&
+        offset < MMAPDEMO_USER_BASE + MMAPDEMO_USER_SIZE) {
         s->cnt[MMAPDEMO_CNT(USER_BAD)]++;
         return;
     }
@@ -100,6 +127,15 @@ void mmapdemo_error(MmapdemoState *s, uint32_t code, hwaddr offset,
     }
 }
 
+static void block_class_init(uint8_t *slot, const MmapdemoReg *reg, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        for (unsigned at = 0; at < reg[i].width; at += 4) {
+            slot[(reg[i].offset + at) / 4] = i + 1;
+        }
+    }
+}
+
 void mmapdemo_regs_class_init(void)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(mmapdemo_reg); i++) {
@@ -109,18 +145,60 @@ void mmapdemo_regs_class_init(void)
             mmapdemo_reg_slot[SLOT(reg->offset + at)] = i + 1;
         }
     }
+    block_class_init(mmapdemo_qreg_slot, mmapdemo_qreg,
+                     ARRAY_SIZE(mmapdemo_qreg));
+    block_class_init(mmapdemo_wreg_slot, mmapdemo_wreg,
+                     ARRAY_SIZE(mmapdemo_wreg));
 }
 
-/* NULL: no register there */
-static const MmapdemoReg *reg_find(hwaddr offset)
+static MmapdemoRegPlace reg_find_queue(MmapdemoState *s, hwaddr offset)
 {
-    unsigned index;
+    MmapdemoRegPlace place = { .block = REG_QUEUE };
+    unsigned slot;
 
-    if (offset % MMAPDEMO_USER_BASE >= SLOT_SPAN) {
-        return NULL;
+    offset -= MMAPDEMO_QUEUE_TABLE;
+    place.index = offset / MMAPDEMO_QUEUE_STRIDE;
+    slot = mmapdemo_qreg_slot[offset % MMAPDEMO_QUEUE_STRIDE / 4];
+    if (slot && place.index < s->num_queues) {
+        place.reg = &mmapdemo_qreg[slot - 1];
     }
-    index = mmapdemo_reg_slot[SLOT(offset)];
-    return index ? &mmapdemo_reg[index - 1] : NULL;
+    return place;
+}
+
+static MmapdemoRegPlace reg_find_window(MmapdemoState *s, hwaddr offset)
+{
+    MmapdemoRegPlace place = { .block = REG_WINDOW };
+    unsigned slot;
+
+    offset -= MMAPDEMO_WINDOW_TABLE;
+    place.index = offset / MMAPDEMO_WINDOW_STRIDE;
+    slot = mmapdemo_wreg_slot[offset % MMAPDEMO_WINDOW_STRIDE / 4];
+    if (slot && place.index < s->num_windows) {
+        place.reg = &mmapdemo_wreg[slot - 1];
+    }
+    return place;
+}
+
+static MmapdemoRegPlace reg_find(MmapdemoState *s, hwaddr offset)
+{
+    MmapdemoRegPlace place = { .block = REG_DEVICE };
+    unsigned slot;
+
+    if (offset >= MMAPDEMO_WINDOW_TABLE) {
+        return reg_find_window(s, offset);
+    }
+    if (offset >= MMAPDEMO_QUEUE_TABLE &&
+        offset < MMAPDEMO_QUEUE_TABLE +
+                 MMAPDEMO_QUEUE_COUNT_MAX * MMAPDEMO_QUEUE_STRIDE) {
+        return reg_find_queue(s, offset);
+    }
+    if (offset % MMAPDEMO_USER_BASE < SLOT_SPAN) {
+        slot = mmapdemo_reg_slot[SLOT(offset)];
+        if (slot) {
+            place.reg = &mmapdemo_reg[slot - 1];
+        }
+    }
+    return place;
 }
 
 static uint32_t reg_check_access(const MmapdemoReg *reg, hwaddr offset,
@@ -141,8 +219,16 @@ static uint32_t reg_check_access(const MmapdemoReg *reg, hwaddr offset,
     return MMAPDEMO_ERR_NONE;
 }
 
-static uint64_t reg_get(MmapdemoState *s, const MmapdemoReg *reg)
+static uint64_t reg_get(MmapdemoState *s, const MmapdemoRegPlace *place)
 {
+    const MmapdemoReg *reg = place->reg;
+
+    if (place->block == REG_QUEUE) {
+        return mmapdemo_queue_get(s, place->index, reg->offset);
+    }
+    if (place->block == REG_WINDOW) {
+        return mmapdemo_window_get(s, place->index, reg->offset);
+    }
     switch (reg->offset) {
     case MMAPDEMO_REG_SELFTEST:
         return ~s->selftest;
@@ -190,8 +276,29 @@ static uint64_t reg_get(MmapdemoState *s, const MmapdemoReg *reg)
         return s->scratch64;
     case MMAPDEMO_REG_CLOCK_NS:
         return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    case MMAPDEMO_REG_QUEUE_COUNT:
+        return s->num_queues;
+    case MMAPDEMO_REG_WINDOW_COUNT:
+        return s->num_windows;
+    case MMAPDEMO_REG_VECTOR_COUNT:
+        return mmapdemo_num_vectors(s);
+    case MMAPDEMO_REG_ENGINE:
+        return s->engine |
+               (s->lock_stats ? MMAPDEMO_ENGINE_LOCK_STATS : 0) |
+               (s->poll_ns ? MMAPDEMO_ENGINE_POLLS : 0);
+    case MMAPDEMO_REG_QUEUE_IRQ_STATUS:
+        return s->queue_irq_status;
+    case MMAPDEMO_REG_LOCK_BUDGET_NS:
+        return s->lock_budget_us * 1000;
+    case MMAPDEMO_REG_LOCK_MAX_NS:
+        return s->lock_max_ns;
     case MMAPDEMO_CNT_FIRST ... MMAPDEMO_CNT_END - 1:
-        return s->cnt[(reg->offset - MMAPDEMO_CNT_FIRST) / sizeof(uint64_t)];
+    {
+        unsigned counter = (reg->offset - MMAPDEMO_CNT_FIRST) /
+                           sizeof(uint64_t);
+
+        return s->cnt[counter] + mmapdemo_queues_count(s, counter);
+    }
     default:
         /* ID, VERSION and other constants of the contract */
         return reg->reset;
@@ -207,10 +314,19 @@ static uint64_t reg_get(MmapdemoState *s, const MmapdemoReg *reg)
         s->field = val; \
     } while (0)
 
-static uint32_t reg_set(MmapdemoState *s, const MmapdemoReg *reg, uint64_t val)
+static uint32_t reg_set(MmapdemoState *s, const MmapdemoRegPlace *place,
+                        uint64_t val)
 {
+    const MmapdemoReg *reg = place->reg;
+
     if (val & ~reg->writable) {
         return MMAPDEMO_ERR_VALUE;
+    }
+    if (place->block == REG_QUEUE) {
+        return mmapdemo_queue_set(s, place->index, reg->offset, val);
+    }
+    if (place->block == REG_WINDOW) {
+        return mmapdemo_window_set(s, place->index, reg->offset, val);
     }
 
     switch (reg->offset) {
@@ -234,6 +350,12 @@ static uint32_t reg_set(MmapdemoState *s, const MmapdemoReg *reg, uint64_t val)
         break;
     case MMAPDEMO_REG_IRQ_ENABLE:
         mmapdemo_irq_enable(s, val);
+        break;
+    case MMAPDEMO_REG_QUEUE_IRQ_STATUS:
+        s->queue_irq_status &= ~val;
+        break;
+    case MMAPDEMO_REG_LOCK_MAX_NS:
+        s->lock_max_ns = val;
         break;
     case MMAPDEMO_REG_IRQ_RAISE:
         for (unsigned vector = 0; vector < MMAPDEMO_NUM_CAUSES; vector++) {
@@ -277,7 +399,8 @@ static uint32_t reg_set(MmapdemoState *s, const MmapdemoReg *reg, uint64_t val)
 static uint64_t mmapdemo_regs_read(void *opaque, hwaddr offset, unsigned width)
 {
     MmapdemoState *s = opaque;
-    const MmapdemoReg *reg = reg_find(offset);
+    MmapdemoRegPlace place = reg_find(s, offset);
+    const MmapdemoReg *reg = place.reg;
     uint32_t error = reg_check_access(reg, offset, width, false);
     bool counted = offset < MMAPDEMO_CNT_FIRST || offset >= MMAPDEMO_CNT_END;
     uint64_t val;
@@ -289,7 +412,7 @@ static uint64_t mmapdemo_regs_read(void *opaque, hwaddr offset, unsigned width)
     }
     s->cnt[width == 8 ? MMAPDEMO_CNT(RD64) : MMAPDEMO_CNT(RD32)] += counted;
 
-    val = reg_get(s, reg);
+    val = reg_get(s, &place);
     if (width != reg->width) {
         val = extract64(val, offset & 4 ? 32 : 0, 32);
     }
@@ -301,7 +424,8 @@ static void mmapdemo_regs_write(void *opaque, hwaddr offset, uint64_t val,
                                 unsigned width)
 {
     MmapdemoState *s = opaque;
-    const MmapdemoReg *reg = reg_find(offset);
+    MmapdemoRegPlace place = reg_find(s, offset);
+    const MmapdemoReg *reg = place.reg;
     uint32_t error = reg_check_access(reg, offset, width, true);
 
     s->cnt[MMAPDEMO_CNT(WR_ALL)]++;
@@ -311,11 +435,13 @@ static void mmapdemo_regs_write(void *opaque, hwaddr offset, uint64_t val,
 
         trace_mmapdemo_register_write(s->name, offset, width, reg->name, val);
         if (width != reg->width) {
-            val = deposit64(reg_get(s, reg), offset & 4 ? 32 : 0, 32, val);
+            /* The other half of a W1C register is not written at all */
+            val = deposit64(reg->access == REG_W1C ? 0 : reg_get(s, &place),
+                            offset & 4 ? 32 : 0, 32, val);
         }
         /* Counted before it acts: a write to RESET came before the reset */
         s->cnt[counter]++;
-        error = reg_set(s, reg, val);
+        error = reg_set(s, &place, val);
         if (likely(!error)) {
             return;
         }
@@ -349,6 +475,8 @@ void mmapdemo_regs_reset(MmapdemoState *s)
     s->err_count = 0;
     s->irq_status = 0;
     s->irq_enable = 0;
+    s->queue_irq_status = 0;
+    s->lock_max_ns = 0;
     s->scratch32 = 0;
     s->scratch64 = 0;
     memset(s->cnt, 0, sizeof(s->cnt));

@@ -135,8 +135,8 @@ static const VMStateDescription vmstate_mmapdemo_transfer = {
 
 const VMStateDescription mmapdemo_vmstate = {
     .name = TYPE_MMAPDEMO,
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
     .pre_load = mmapdemo_pre_load,
     .pre_save = mmapdemo_pre_save,
     .post_load = mmapdemo_post_load,
@@ -147,6 +147,10 @@ const VMStateDescription mmapdemo_vmstate = {
                              "mem-size must be the same on both sides"),
         VMSTATE_UINT64_EQUAL(dma_mask, MmapdemoState,
                              "dma-mask must be the same on both sides"),
+        VMSTATE_UINT32_EQUAL(num_queues, MmapdemoState,
+                             "queues must be the same on both sides"),
+        VMSTATE_UINT32_EQUAL(num_windows, MmapdemoState,
+                             "windows must be the same on both sides"),
         VMSTATE_UINT32(selftest, MmapdemoState),
         VMSTATE_UINT32(err_code, MmapdemoState),
         VMSTATE_UINT32(err_info, MmapdemoState),
@@ -168,6 +172,8 @@ const VMStateDescription mmapdemo_vmstate = {
         VMSTATE_BOOL(dma_told, MmapdemoState),
         VMSTATE_UINT32(scratch32, MmapdemoState),
         VMSTATE_UINT64(scratch64, MmapdemoState),
+        VMSTATE_UINT64(queue_irq_status, MmapdemoState),
+        VMSTATE_UINT64(lock_max_ns, MmapdemoState),
         VMSTATE_UINT64_ARRAY(cnt, MmapdemoState, MMAPDEMO_NUM_CNT),
         VMSTATE_END_OF_LIST()
     },
