@@ -54,6 +54,16 @@ static const MmdReg *reg_in(const MmdReg *regs, unsigned num, uint32_t offset)
 
 const MmdReg *mmd_reg_at(uint32_t offset)
 {
+    if (offset >= MMAPDEMO_QREG(0, BASE) &&
+        offset < MMAPDEMO_QREG(NUM_QUEUES, BASE)) {
+        return reg_in(mmd_qregs, mmd_num_qregs,
+                      offset % MMAPDEMO_QUEUE_STRIDE);
+    }
+    if (offset >= MMAPDEMO_WREG(0, ADDR) &&
+        offset < MMAPDEMO_WREG(NUM_WINDOWS, ADDR)) {
+        return reg_in(mmd_wregs, mmd_num_wregs,
+                      offset % MMAPDEMO_WINDOW_STRIDE);
+    }
     return reg_in(mmd_regs, mmd_num_regs, offset);
 }
 
