@@ -66,6 +66,8 @@ static int mock_backend_map(struct mmd_device *dev, uint64_t offset, size_t len,
 	mock->map_offset = offset;
 	mock->map_len = len;
 	mock->map_prot = prot;
+	if (mock->map)
+		return mock->map(mock, offset, len, prot, ptr);
 	if (mock->map_ret)
 		return mock->map_ret;
 	*ptr = mock->map_ptr;

@@ -24,7 +24,8 @@ struct mock {
 	uint32_t api_version;
 	int (*reply)(struct mock *mock, unsigned long cmd, void *arg);
 	ssize_t (*transfer)(struct mock *mock, uint64_t offset, void *data, size_t len);
-	int map_ret;
+	int (*map)(struct mock *mock, uint64_t offset, size_t len, int prot, void **ptr);
+	int map_ret;			/* without a `map` */
 	void *map_ptr;
 	/* What happened. */
 	unsigned int opens;
