@@ -195,6 +195,25 @@ static void wait_ends_when_the_queue_does(void **state)
 	}
 }
 
+/* What a queue did before it stopped counts, though it was seen to have stopped first. */
+static void wait_looks_again_after_asking(void **state)
+{
+	size_t w;
+
+	(void)state;
+	for (w = 0; w < ARRAY_SIZE(waits); w++) {
+		struct mock_queue mq = { .lose_irqs = true };
+		struct mmd_device *dev;
+		struct mmd_queue *q = queue_open(&mq, &dev, MMD_QUEUE_SLEEP);
+
+		push_nops(q, 1);
+		mq.run_when_asked = 1;
+		assert_int_equal(waits[w](q, 1, now() + 60000 * MS), 0);
+		assert_int_equal(mq.asks, 2);
+		queue_close(dev, q);
+	}
+}
+
 /* --- with a device in a thread ------------------------------------------------------------- */
 
 struct worker {
@@ -388,13 +407,18 @@ static void interrupts_are_never_missed(void **state)
 	struct mmd_queue *q = queue_open(&mq, &dev, MMD_QUEUE_SLEEP);
 	struct worker w = { .mq = &mq, .budget = 1000 };
 	uint64_t start = now(), counter;
+	volatile unsigned int delay;
 	struct mmd_completion c;
+	uint64_t rng = 1;
 	unsigned int i;
 
 	(void)state;
 	worker_start(&w);
-	for (i = 0; i < 30000; i++) {
+	for (i = 0; i < 100000; i++) {
 		push_nops(q, 1);
+		/* So that the device's last steps and the arming meet, now earlier, now later. */
+		for (delay = (unsigned int)(next_random(&rng) % 256); delay; delay--)
+			;
 		if (!mmd_queue_arm(q, q->head)) {
 			struct timespec ts = { 0 };
 
@@ -422,6 +446,7 @@ int main(void)
 		cmocka_unit_test(wait_without_an_eventfd_einval),
 		cmocka_unit_test(wait_ends_at_its_deadline),
 		cmocka_unit_test(wait_ends_when_the_queue_does),
+		cmocka_unit_test(wait_looks_again_after_asking),
 		cmocka_unit_test(wait_sleeps_until_the_interrupt),
 		cmocka_unit_test(wait_is_not_fooled_by_an_old_interrupt),
 		cmocka_unit_test(wait_survives_a_lost_interrupt),

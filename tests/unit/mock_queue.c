@@ -53,6 +53,11 @@ static int queue_info(struct mock_queue *mq, struct mmapdemo_queue_info *arg)
 	arg->out_index = 3;
 	arg->out_reset = mq->reset;
 	arg->out_irqs = __atomic_load_n(&mq->irqs, __ATOMIC_RELAXED);
+	if (mq->run_when_asked) {
+		mock_queue_run(mq, mq->run_when_asked);
+		mq->state = MMAPDEMO_QSTATE_DISABLED;
+		arg->out_state = mq->state;
+	}
 	return 0;
 }
 

@@ -34,6 +34,7 @@ struct mock_queue {
 	uint32_t short_ring;		/* bytes the ring is said to be too short by */
 	uint32_t first_index;		/* as the property x-queue-start */
 	uint32_t reset;
+	unsigned int run_when_asked;	/* descriptors completed while QUEUE_INFO is answered */
 	/* The device. */
 	uint32_t log2n;
 	unsigned char *ring;

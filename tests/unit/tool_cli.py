@@ -26,16 +26,19 @@ def check(name, good, detail=""):
             print(f"# {line}")
 
 
-COMMANDS = ["info", "regs", "peek", "poke", "map", "copy", "selftest"]
+COMMANDS = ["info", "regs", "peek", "poke", "map", "copy", "queue", "selftest"]
 # Arguments that are right, so that only the device is missing.
 GOOD = {
     "info": [], "regs": ["CNT_*", "id"], "peek": ["SCRATCH32"], "poke": ["SCRATCH32", "0x1"],
-    "map": ["bar"], "copy": ["--len=4K"], "selftest": [],
+    "map": ["bar"], "copy": ["--via=queue", "--depth=1024", "--len=4K"], "queue": ["--all"], "selftest": [],
 }
 USAGE = [
     [], ["bogus"], ["--bogus"], ["--device"], ["--device=/dev/x"],
     ["info", "extra"], ["info", "--bogus"], ["regs", "NO_SUCH"], ["regs", "--via=mmap"],
-    ["peek"], ["peek", "NO_SUCH"], ["peek", "0x20000"], ["peek", "mem+99999999999999999999"],
+    ["regs", "--queue=64"], ["regs", "--queue=-1"], ["regs", "--window=65536"], ["regs", "--queue=0", "--window=0"],
+    ["regs", "--queue=0", "ID"], ["regs", "--window=0", "PD"], ["queue", "0"], ["queue", "--bogus"],
+    ["peek"], ["peek", "NO_SUCH"], ["peek", "0x220000"], ["peek", "Q64.STATE"], ["peek", "W0.STATE"],
+    ["peek", "--via=mmap", "W0.CFG"], ["peek", "--via=pread", "0x20000"], ["peek", "mem+99999999999999999999"],
     ["peek", "--width=3", "ID"], ["peek", "--count=0", "ID"], ["peek", "--count=-1", "ID"],
     ["peek", "--via=telepathy", "ID"], ["peek", "ID", "VERSION"], ["peek", "0x10009"],
     ["peek", "--via=ioctl", "mem"], ["peek", "--verify", "ID"],
@@ -49,7 +52,7 @@ USAGE = [
     ["map", "bar", "--fill=1", "--read-only"], ["map", "user-page", "--fill=1"],
     ["map", "ctrl", "--verify=1"], ["map", "bar", "--hold=soon"],
     ["copy", "--len=0"], ["copy", "--len=-4K"], ["copy", "--len=99999999T"], ["copy", "--via=fax"],
-    ["copy", "--technique=bar"], ["copy", "--mode=prayer"], ["copy", "--repeat=-1"],
+    ["copy", "--depth=0"], ["copy", "--depth=1025"], ["copy", "--technique=bar"], ["copy", "--mode=prayer"], ["copy", "--repeat=-1"],
     ["copy", "--timeout=never"], ["copy", "a", "b"], ["copy", "--len=1", "a"],
     ["selftest", "all"],
 ]

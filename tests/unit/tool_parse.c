@@ -125,7 +125,16 @@ static void target_forms(void **state)
 		{ "MMAPDEMO_REG_ID", OK, TARGET_REGISTER, 0, MMAPDEMO_REG_ID },
 		{ "0x10008", OK, TARGET_OFFSET, 0, 0x10008 },
 		{ "0", OK, TARGET_OFFSET, 0, 0 }, { "0x1fffc", OK, TARGET_OFFSET, 0, 0x1fffc },
-		{ "0x20000", BIG, 0, 0, 0 }, { "99999999999999999999", BIG, 0, 0, 0 },
+		{ "0x20000", OK, TARGET_OFFSET, 0, 0x20000 },
+		{ "0x21ffff", OK, TARGET_OFFSET, 0, 0x21ffff }, { "0x220000", BIG, 0, 0, 0 },
+		{ "Q0.STATE", OK, TARGET_REGISTER, 0, 0x4024 },
+		{ "q63.base", OK, TARGET_REGISTER, 0, 0x4fc0 }, { "Q64.BASE", BIG, 0, 0, 0 },
+		{ "W0.CFG", OK, TARGET_REGISTER, 0, 0x20018 },
+		{ "w65535.status", OK, TARGET_REGISTER, 0, 0x21fffc }, { "W65536.CFG", BIG, 0, 0, 0 },
+		{ "Q99999999999999999999.STATE", BIG, 0, 0, 0 }, { "Q.STATE", BAD, 0, 0, 0 },
+		{ "Q0STATE", BAD, 0, 0, 0 }, { "Q0.", BAD, 0, 0, 0 }, { "Q0.CFG", BAD, 0, 0, 0 },
+		{ "W0.STATE", BAD, 0, 0, 0 }, { "Q-1.STATE", BAD, 0, 0, 0 }, { "R0.STATE", BAD, 0, 0, 0 },
+		{ "alias+8", OK, TARGET_REGION, MMAPDEMO_REGION_ALIAS, 8 }, { "99999999999999999999", BIG, 0, 0, 0 },
 		{ "mem", OK, TARGET_REGION, MMAPDEMO_REGION_MEM, 0 },
 		{ "mem+0x100", OK, TARGET_REGION, MMAPDEMO_REGION_MEM, 0x100 },
 		{ "mem+4K", OK, TARGET_REGION, MMAPDEMO_REGION_MEM, 4096 },
@@ -159,6 +168,9 @@ static void target_forms(void **state)
 	}
 	assert_int_equal(parse_target("0x10008", &target), 0);
 	assert_string_equal(target.reg->name, "SCRATCH32");
+	assert_int_equal(parse_target("W3.LEN", &target), 0);
+	assert_string_equal(target.reg->name, "LEN");
+	assert_int_equal(target.reg->width, 8);
 	assert_int_equal(parse_target("0x10009", &target), 0);
 	assert_null(target.reg);
 }

@@ -18,7 +18,9 @@
 #define LEN_DEFAULT	(1024 * 1024)
 #define TIMEOUT_NS	10000000000ULL
 
-enum { KEY_VIA = 0x400, KEY_CHUNK, KEY_REPEAT, KEY_TIMEOUT };
+#define DEPTH_DEFAULT	16
+
+enum { KEY_VIA = 0x400, KEY_CHUNK, KEY_REPEAT, KEY_TIMEOUT, KEY_DEPTH };
 
 struct args {
 	struct tool *tool;
@@ -29,6 +31,7 @@ struct args {
 	uint32_t via;		/* COPY_* or ALL */
 	uint32_t technique;
 	uint32_t mode;
+	uint64_t depth;
 	uint64_t repeat;	/* 0: until interrupted */
 	uint64_t timeout_ns;
 };
@@ -40,7 +43,7 @@ static void parse_via(struct args *args, const char *arg, struct argp_state *sta
 			return;
 	args->via = ALL;
 	if (strcasecmp(arg, "all"))
-		argp_error(state, "--via=%s: must be dma, mmap, rw or all", arg);
+		argp_error(state, "--via=%s: must be dma, queue, mmap, rw or all", arg);
 }
 
 static void parse_technique(struct args *args, const char *arg, struct argp_state *state)
@@ -94,6 +97,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'm':
 		parse_mode(args, arg, state);
 		return 0;
+	case KEY_DEPTH:
+		if (parse_u64(arg, &args->depth) || !args->depth || args->depth > COPY_DEPTH_MAX)
+			argp_error(state, "--depth=%s: must be 1 .. %u", arg, COPY_DEPTH_MAX);
+		return 0;
 	case KEY_REPEAT:
 		if (parse_u64(arg, &args->repeat))
 			argp_error(state, "--repeat=%s: must be a number; 0 means until interrupted", arg);
@@ -121,11 +128,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "len", 'l', "SIZE", 0, "Bytes of a pattern to copy (default 1M)", 1 },
-	{ "via", KEY_VIA, "WAY", 0, "dma (default), mmap: the CPU through a mapping, rw: pwrite and pread, all", 1 },
-	{ "technique", 't', "NAME", 0, "DMA: system memory by pages (default), vmalloc, coherent, all", 1 },
-	{ "mode", 'm', "NAME", 0, "DMA: learn of the end by wait (default), eventfd, spin, all", 1 },
-	{ "chunk", KEY_CHUNK, "SIZE", 0, "DMA: bytes of one transfer (default as many as possible)", 1 },
-	{ "timeout", KEY_TIMEOUT, "TIME", 0, "DMA: of one transfer (default 10s)", 1 },
+	{ "via", KEY_VIA, "WAY", 0, "dma (default); queue: descriptors in mapped rings, without system calls; "
+	  "mmap: the CPU through a mapping; rw: pwrite and pread; all", 1 },
+	{ "technique", 't', "NAME", 0, "dma, queue: system memory by pages (default), vmalloc, coherent, all", 1 },
+	{ "mode", 'm', "NAME", 0, "dma: learn of the end by wait (default), eventfd, spin, all; a queue spins or "
+	  "sleeps on its eventfd", 1 },
+	{ "chunk", KEY_CHUNK, "SIZE", 0, "Bytes of one transfer (default: dma as many as possible, queue 64K)", 1 },
+	{ "depth", KEY_DEPTH, "N", 0, "queue: descriptors for one doorbell (default 16)", 1 },
+	{ "timeout", KEY_TIMEOUT, "TIME", 0, "dma: of one transfer; queue: of those of one doorbell (default 10s)", 1 },
 	{ "repeat", KEY_REPEAT, "N", 0, "Do everything N times, 0: until interrupted (default 1)", 1 },
 	{ "output", 'o', "FILE", 0, "Write what came back to FILE", 1 },
 	{ 0 }
@@ -219,6 +229,7 @@ static int run_one(struct args *args, struct copy *copy, struct data *data, json
 	int ret;
 
 	copy->chunk = (size_t)args->chunk;
+	copy->depth = (uint32_t)args->depth;
 	copy->timeout_ns = args->timeout_ns;
 	ret = copy_prepare(copy, tool, data->len);
 	for (n = 0; !ret && (!args->repeat || n < args->repeat); n++) {
@@ -226,39 +237,54 @@ static int run_one(struct args *args, struct copy *copy, struct data *data, json
 			copy_fill(data->source, data->len, n);
 		ret = copy_round_trip(copy, data->source, data->back);
 	}
-	json_array_append_new(runs, json_pack("{s:s, s:I, s:I, s:I, s:b}",
+	json_array_append_new(runs, json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}",
 					      "name", copy_name(copy, name, sizeof(name)),
 					      "len", (json_int_t)data->len,
 					      "repeated", (json_int_t)n,
 					      "transfers", (json_int_t)copy->transfers,
+					      "doorbells", (json_int_t)copy->doorbells,
 					      "ok", !ret));
 	if (ret)
 		return ret;
-	tool_say(tool, "%-22s %s to the device and back", name,
+	tool_say(tool, "%-24s %s to the device and back", name,
 		 format_size(data->len, size, sizeof(size)));
 	if (args->repeat > 1)
 		tool_say(tool, ", %" PRIu64 " times", args->repeat);
 	if (copy->transfers)
-		tool_say(tool, ", %" PRIu64 " transfers", copy->transfers);
+		tool_say(tool, ", %" PRIu64 " %s", copy->transfers,
+			 copy->via == COPY_QUEUE ? "descriptors" : "transfers");
+	if (copy->via == COPY_QUEUE)
+		tool_say(tool, ", %" PRIu64 " doorbells", copy->doorbells);
 	tool_say(tool, ": same bytes, guards intact\n");
 	return copy_release(copy);
 }
 
-/* Every combination that was asked for; technique and mode only mean something for DMA. */
+/* Whether a combination was asked for; technique and mode mean nothing to mmap and rw. */
+static bool is_wanted(const struct args *args, const struct copy *copy)
+{
+	uint32_t mode = args->mode;
+
+	if (args->via != ALL && args->via != copy->via)
+		return false;
+	if (copy->via != COPY_DMA && copy->via != COPY_QUEUE)
+		return copy->technique == MMAPDEMO_TECH_PAGES && copy->mode == MMD_DMA_WAIT;
+	/* A queue has nothing to wait by but its eventfd. */
+	if (copy->via == COPY_QUEUE && copy->mode == MMD_DMA_WAIT)
+		return false;
+	if (copy->via == COPY_QUEUE && mode == MMD_DMA_WAIT)
+		mode = MMD_DMA_EVENTFD;
+	return (args->technique == ALL || args->technique == copy->technique) &&
+	       (mode == ALL || mode == copy->mode);
+}
+
 static int run_all(struct args *args, struct data *data, json_t *runs)
 {
 	uint32_t via, technique, mode;
 	int ret;
 
 	for (via = 0; via < COPY_VIA_COUNT; via++) {
-		if (args->via != ALL && args->via != via)
-			continue;
 		for (technique = MMAPDEMO_TECH_PAGES; technique <= MMAPDEMO_TECH_COHERENT;
 		     technique++) {
-			if (via == COPY_DMA ?
-			    args->technique != ALL && args->technique != technique :
-			    technique != MMAPDEMO_TECH_PAGES)
-				continue;
 			for (mode = MMD_DMA_WAIT; mode <= MMD_DMA_SPIN; mode++) {
 				struct copy copy = {
 					.via = (enum copy_via)via,
@@ -266,8 +292,7 @@ static int run_all(struct args *args, struct data *data, json_t *runs)
 					.mode = mode,
 				};
 
-				if (via == COPY_DMA ? args->mode != ALL && args->mode != mode :
-						      mode != MMD_DMA_WAIT)
+				if (!is_wanted(args, &copy))
 					continue;
 				ret = run_one(args, &copy, data, runs);
 				if (ret)
@@ -303,6 +328,7 @@ int cmd_copy(struct tool *tool, int argc, char **argv)
 		.via = COPY_DMA,
 		.technique = MMAPDEMO_TECH_PAGES,
 		.mode = MMD_DMA_WAIT,
+		.depth = DEPTH_DEFAULT,
 		.repeat = 1,
 		.timeout_ns = TIMEOUT_NS,
 	};

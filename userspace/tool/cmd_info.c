@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <mmapdemo/queue.h>
+
 #include "parse.h"
 #include "tool.h"
 
@@ -37,11 +39,33 @@ static const struct {
 	{ MMAPDEMO_FEATURE_DMA_ONESHOT, "dma-oneshot" },
 	{ MMAPDEMO_FEATURE_DMA_SG, "dma-sg" },
 	{ MMAPDEMO_FEATURE_DMA_TIMED, "dma-timed" },
+	{ MMAPDEMO_FEATURE_QUEUES, "queues" },
+	{ MMAPDEMO_FEATURE_ALIAS, "alias" },
 }, states[] = {
 	{ MMAPDEMO_STATE_RAW_BAR, "allow_raw_bar" },
 	{ MMAPDEMO_STATE_IOMMU, "iommu" },
 	{ MMAPDEMO_STATE_EXCLUSIVE, "exclusive" },
 };
+
+static void show_queues(struct tool *tool, const struct mmd_info *info)
+{
+	char len[32];
+
+	if (!info->num_queues) {
+		tool_say(tool, "  queues         none\n");
+		return;
+	}
+	tool_say(tool, "  queues         %u, %u a file, of %u to %u slots; a descriptor moves %s, or %u pieces\n",
+		 info->num_queues, info->max_queues, 1u << (info->queue_log2n_min & 31),
+		 1u << (info->queue_log2n_max & 31),
+		 format_size(info->queue_max_len, len, sizeof(len)), info->queue_max_list);
+	tool_say(tool, "  windows        %u, %u a file\n", info->num_windows, info->max_windows);
+	tool_say(tool, "  engine         %s%s%s; interrupts of a queue at least %u ns apart\n",
+		 mmd_engine_name(info->engine),
+		 info->engine & MMAPDEMO_ENGINE_POLLS ? ", polls" : "",
+		 info->engine & MMAPDEMO_ENGINE_LOCK_STATS ? ", with lock statistics" : "",
+		 info->irq_gap_min_ns);
+}
 
 static void show_info(struct tool *tool, const struct mmd_info *info)
 {
@@ -65,6 +89,7 @@ static void show_info(struct tool *tool, const struct mmd_info *info)
 		 ", %s a transfer, %u transfers outstanding, IOMMU %s\n",
 		 info->dma_mask, format_size(info->dma_max_len, dma, sizeof(dma)),
 		 info->max_transfers, info->state & MMAPDEMO_STATE_IOMMU ? "on" : "off");
+	show_queues(tool, info);
 	tool_say(tool, "  one file has   %u buffers, %s of system memory, %s contiguous at most\n",
 		 info->max_bufs, format_size(info->max_bytes, bytes, sizeof(bytes)),
 		 format_size(info->max_contig, contig, sizeof(contig)));
@@ -104,6 +129,17 @@ static json_t *info_json(const struct mmd_info *info)
 	json_object_set_new(obj, "max_transfers", json_integer(info->max_transfers));
 	json_object_set_new(obj, "instance", json_integer(info->instance));
 	json_object_set_new(obj, "page_size", json_integer(info->page_size));
+	json_object_set_new(obj, "num_queues", json_integer(info->num_queues));
+	json_object_set_new(obj, "num_windows", json_integer(info->num_windows));
+	json_object_set_new(obj, "max_queues", json_integer(info->max_queues));
+	json_object_set_new(obj, "max_windows", json_integer(info->max_windows));
+	json_object_set_new(obj, "queue_log2n_min", json_integer(info->queue_log2n_min));
+	json_object_set_new(obj, "queue_log2n_max", json_integer(info->queue_log2n_max));
+	json_object_set_new(obj, "queue_max_len", json_integer(info->queue_max_len));
+	json_object_set_new(obj, "queue_max_list", json_integer(info->queue_max_list));
+	json_object_set_new(obj, "irq_gap_min_ns", json_integer(info->irq_gap_min_ns));
+	json_object_set_new(obj, "engine", json_string(mmd_engine_name(info->engine)));
+	json_object_set_new(obj, "engine_bits", json_hex(info->engine));
 	return obj;
 }
 
@@ -144,7 +180,7 @@ int cmd_info(struct tool *tool, int argc, char **argv)
 {
 	json_t *regions = json_array();
 	struct mmd_info info;
-	uint32_t region;
+	uint32_t region, last;
 	int ret;
 
 	json_object_set_new(tool->result, "regions", regions);
@@ -159,7 +195,9 @@ int cmd_info(struct tool *tool, int argc, char **argv)
 	json_object_set_new(tool->result, "info", info_json(&info));
 	show_info(tool, &info);
 	tool_say(tool, "  %-10s %-8s %-8s %s\n", "REGION", "MAPPED", "CACHE", "SIZE");
-	for (region = MMAPDEMO_REGION_EXAMPLE; region <= MMAPDEMO_REGION_MEM; region++) {
+	last = info.features & MMAPDEMO_FEATURE_ALIAS && info.api_version >= 2 ?
+	       MMAPDEMO_REGION_ALIAS : MMAPDEMO_REGION_MEM;
+	for (region = MMAPDEMO_REGION_EXAMPLE; region <= last; region++) {
 		ret = show_region(tool, region, regions);
 		if (ret)
 			return ret;

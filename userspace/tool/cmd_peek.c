@@ -121,9 +121,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	{ "width", KEY_WIDTH, "BYTES", 0, "Of one access: 1, 2, 4, 8 (default the register's, or 4)", 1 }
 
 #define TARGET_DOC \
-	"TARGET is a register by name (SCRATCH32), a number (an offset in BAR0), or OBJECT[+OFFSET]: a " \
-	"region (example, user-page, ctrl, mem) or a buffer made and zeroed for this one command (bar, " \
-	"pages, vmalloc, coherent). Region mem is the whole device memory and takes the device exclusively."
+	"TARGET is a register by name (SCRATCH32; Q0.STATE and W0.CFG of queue and window 0), a number (an " \
+	"offset in BAR0), or OBJECT[+OFFSET]: a region (example, user-page, ctrl, mem, alias) or a buffer made " \
+	"and zeroed for this one command (bar, pages, vmalloc, coherent). Region mem is the whole device " \
+	"memory, alias its first bytes through the registers' way; both take the device exclusively."
 
 static const struct argp_option peek_options[] = {
 	VIA_OPTION,
@@ -155,6 +156,11 @@ static const struct argp poke_argp = {
 	.children = tool_argp_children,
 };
 
+static bool is_user_page(uint64_t bar0)
+{
+	return bar0 >= MMAPDEMO_USER_BASE && bar0 < MMAPDEMO_USER_BASE + MMAPDEMO_USER_SIZE;
+}
+
 /* Fills in what depends on the target; everything wrong with the request itself ends here. */
 static int resolve(struct args *args, struct place *place)
 {
@@ -182,8 +188,7 @@ static int resolve(struct args *args, struct place *place)
 	if (!args->width)
 		args->width = t->reg ? t->reg->width : 4;
 	if (args->via == VIA_DEFAULT)
-		args->via = place->is_bar0 && place->bar0 < MMAPDEMO_USER_BASE ? VIA_IOCTL :
-									 VIA_MMAP;
+		args->via = place->is_bar0 && !is_user_page(place->bar0) ? VIA_IOCTL : VIA_MMAP;
 
 	if (t->offset % args->width)
 		return tool_error(tool, STATUS_USAGE,
@@ -193,10 +198,29 @@ static int resolve(struct args *args, struct place *place)
 		return tool_error(tool, STATUS_USAGE,
 				  "%s: value 0x%" PRIx64 " does not fit in %" PRIu64 " bytes. Use a smaller one or "
 				  "--width.", args->name, args->value, args->width);
+	if (args->via != VIA_IOCTL && place->is_bar0 && place->bar0 >= MMAPDEMO_WINDOW_TABLE)
+		return tool_error(tool, STATUS_USAGE,
+				  "%s: the window table is never mapped, nor read by pread. Use --via=ioctl.",
+				  args->name);
 	if (args->via == VIA_IOCTL && !place->is_bar0)
 		return tool_error(tool, STATUS_USAGE,
 				  "%s: --via=ioctl reaches registers only. Use --via=mmap or --via=pread.",
 				  args->name);
+	return 0;
+}
+
+/* As long as the window table makes it; a device without one has the two halves. */
+static int bar0_size(struct tool *tool, uint64_t *size)
+{
+	struct mmd_info info;
+	int ret;
+
+	ret = mmd_info(tool->dev, &info);
+	if (ret)
+		return tool_explain(tool, MMD_CALL_INFO, ret, NULL);
+	*size = MMAPDEMO_BAR_REGS_SIZE_MIN;
+	if (info.num_windows)
+		*size = MMAPDEMO_WINDOW_TABLE + (uint64_t)info.num_windows * MMAPDEMO_WINDOW_STRIDE;
 	return 0;
 }
 
@@ -336,21 +360,26 @@ static int prepare(struct args *args, struct place *place)
 {
 	const struct target *t = &args->target;
 	unsigned int flags = args->poke ? 0 : MMD_OPEN_RDONLY;
+	uint64_t size = 0;
 	int ret;
 
 	ret = resolve(args, place);
 	if (ret)
 		return ret;
-	if (t->kind == TARGET_REGION && t->id == MMAPDEMO_REGION_MEM)
+	if (t->kind == TARGET_REGION &&
+	    (t->id == MMAPDEMO_REGION_MEM || t->id == MMAPDEMO_REGION_ALIAS))
 		flags |= MMD_OPEN_EXCL;
 	ret = tool_open(args->tool, flags);
 	if (ret)
 		return ret;
 	if (args->via == VIA_IOCTL) {
-		if (args->width * args->count > MMAPDEMO_BAR_REGS_SIZE_MIN - place->bar0)
+		ret = bar0_size(args->tool, &size);
+		if (ret)
+			return ret;
+		if (place->bar0 > size || args->width * args->count > size - place->bar0)
 			return tool_error(args->tool, STATUS_USAGE,
-					  "%s: reaches past the end of BAR0, 0x%x. Use a smaller --count.",
-					  args->name, MMAPDEMO_BAR_REGS_SIZE_MIN);
+					  "%s: reaches past the end of BAR0's registers, 0x%" PRIx64
+					  ". Use a smaller offset or --count.", args->name, size);
 		return 0;
 	}
 	ret = find_object(args, place);

@@ -14,13 +14,22 @@
 /* In guards, and in memory about to receive: never the right answer, the data has no long runs. */
 #define GUARD_BYTE	0xa5
 
-const char *const copy_via_names[COPY_VIA_COUNT] = { "dma", "mmap", "rw" };
+/* Bytes of a descriptor unless asked for otherwise: small enough that many go with one doorbell. */
+#define QUEUE_CHUNK	65536u
+
+const char *const copy_via_names[COPY_VIA_COUNT] = { "dma", "queue", "mmap", "rw" };
+
+/* The CPU copies from and to the caller's memory; the device needs some of its own. */
+static bool uses_memory(const struct copy *copy)
+{
+	return copy->via == COPY_DMA || copy->via == COPY_QUEUE;
+}
 
 const char *copy_name(const struct copy *copy, char *text, size_t size)
 {
-	if (copy->via == COPY_DMA)
-		snprintf(text, size, "dma %s %s", mmd_technique_name(copy->technique),
-			 mmd_dma_mode_name(copy->mode));
+	if (uses_memory(copy))
+		snprintf(text, size, "%s %s %s", copy_via_names[copy->via],
+			 mmd_technique_name(copy->technique), mmd_dma_mode_name(copy->mode));
 	else
 		snprintf(text, size, "%s", copy_via_names[copy->via]);
 	return text;
@@ -53,33 +62,54 @@ static int fail(const struct copy *copy, const char *what, const char *where, si
 			  found, wanted);
 }
 
-static int prepare_mem(struct copy *copy)
+/* Most bytes of one transfer: what memory and device allow, shared by those of one doorbell. */
+static int chunk_limit(const struct copy *copy, uint64_t *limit)
 {
 	struct tool *tool = copy->tool;
 	struct mmd_info info;
-	uint64_t limit;
+	uint64_t bytes;
 	int ret;
 
 	ret = mmd_info(tool->dev, &info);
 	if (ret)
 		return tool_explain(tool, MMD_CALL_INFO, ret, NULL);
-	limit = copy->technique == MMAPDEMO_TECH_VMALLOC ? info.max_bytes : info.max_contig;
-	limit = limit > 2 * COPY_GUARD ? limit - 2 * COPY_GUARD : 0;
-	if (limit > info.dma_max_len)
-		limit = info.dma_max_len;
+	bytes = copy->technique == MMAPDEMO_TECH_VMALLOC ? info.max_bytes : info.max_contig;
+	bytes = bytes > 2 * COPY_GUARD ? bytes - 2 * COPY_GUARD : 0;
+	if (copy->via == COPY_QUEUE) {
+		bytes /= copy->depth;
+		*limit = bytes < info.queue_max_len ? bytes : info.queue_max_len;
+	} else {
+		*limit = bytes < info.dma_max_len ? bytes : info.dma_max_len;
+	}
+	return 0;
+}
+
+static int prepare_mem(struct copy *copy)
+{
+	struct tool *tool = copy->tool;
+	uint64_t limit = 0, best;
+	int ret;
+
+	ret = chunk_limit(copy, &limit);
+	if (ret)
+		return ret;
+	best = copy->via == COPY_QUEUE && limit > QUEUE_CHUNK ? QUEUE_CHUNK : limit;
 	if (!copy->chunk)
-		copy->chunk = copy->len < limit ? copy->len : (size_t)limit;
-	if (copy->chunk > limit)
+		copy->chunk = copy->len < best ? copy->len : (size_t)best;
+	if (copy->chunk > limit || !limit)
 		return tool_error(tool, STATUS_USAGE,
 				  "--chunk: %zu bytes in one transfer of technique %s: at most %" PRIu64
 				  " are possible. Use less, or another technique.", copy->chunk,
 				  mmd_technique_name(copy->technique), limit);
-	ret = object_buffer(tool, copy->technique, copy->chunk + 2 * COPY_GUARD,
+	copy->mem_len = copy->chunk * (copy->via == COPY_QUEUE ? copy->depth : 1);
+	ret = object_buffer(tool, copy->technique, copy->mem_len + 2 * COPY_GUARD,
 			    MMAPDEMO_CACHE_DEFAULT, 0, &copy->mem);
 	if (ret)
 		return ret;
 	ret = mmd_map_buf(tool->dev, &copy->mem, PROT_READ | PROT_WRITE, &copy->mem_map);
-	return ret ? tool_explain(tool, MMD_CALL_MAP, ret, mmd_technique_name(copy->technique)) : 0;
+	if (ret)
+		return tool_explain(tool, MMD_CALL_MAP, ret, mmd_technique_name(copy->technique));
+	return copy->via == COPY_QUEUE ? copy_queue_open(copy) : 0;
 }
 
 int copy_prepare(struct copy *copy, struct tool *tool, size_t len)
@@ -95,7 +125,7 @@ int copy_prepare(struct copy *copy, struct tool *tool, size_t len)
 	ret = mmd_map_buf(tool->dev, &copy->dev, PROT_READ | PROT_WRITE, &copy->dev_map);
 	if (ret)
 		return tool_explain(tool, MMD_CALL_MAP, ret, "bar");
-	return copy->via == COPY_DMA ? prepare_mem(copy) : 0;
+	return uses_memory(copy) ? prepare_mem(copy) : 0;
 }
 
 int copy_release(struct copy *copy)
@@ -103,12 +133,15 @@ int copy_release(struct copy *copy)
 	struct tool *tool = copy->tool;
 	int ret;
 
+	ret = copy->via == COPY_QUEUE ? copy_queue_close(copy) : 0;
+	if (ret)
+		return ret;
 	ret = mmd_unmap(&copy->mem_map);
 	if (!ret)
 		ret = mmd_unmap(&copy->dev_map);
 	if (ret)
 		return tool_explain(tool, MMD_CALL_MAP, ret, "munmap");
-	if (copy->via == COPY_DMA) {
+	if (uses_memory(copy)) {
 		ret = mmd_buf_free(tool->dev, copy->mem.handle);
 		if (ret)
 			return tool_explain(tool, MMD_CALL_BUF_FREE, ret, NULL);
@@ -129,7 +162,7 @@ static size_t first_other(const unsigned char *p, size_t len, unsigned char byte
 static int check_mem_guards(const struct copy *copy)
 {
 	const unsigned char *base = copy->mem_map.ptr;
-	const unsigned char *after = base + COPY_GUARD + copy->chunk;
+	const unsigned char *after = base + COPY_GUARD + copy->mem_len;
 	size_t i;
 
 	i = first_other(base, COPY_GUARD, GUARD_BYTE);
@@ -196,18 +229,24 @@ static int dma(struct copy *copy, uint32_t direction, size_t off, size_t len)
 	return 0;
 }
 
-/* One chunk of system memory at a time, and its source looked at again afterwards. */
-static int dma_to_device(struct copy *copy, const unsigned char *source)
+static int move(struct copy *copy, uint32_t direction, size_t off, size_t len)
+{
+	return copy->via == COPY_QUEUE ? copy_queue_move(copy, direction, off, len) :
+					 dma(copy, direction, off, len);
+}
+
+/* As much as the system memory holds at a time, and its source looked at again afterwards. */
+static int memory_to_device(struct copy *copy, const unsigned char *source)
 {
 	unsigned char *mem = (unsigned char *)copy->mem_map.ptr + COPY_GUARD;
 	size_t off, len;
 	int ret;
 
 	for (off = 0; off < copy->len; off += len) {
-		len = copy->len - off < copy->chunk ? copy->len - off : copy->chunk;
-		memset(copy->mem_map.ptr, GUARD_BYTE, copy->chunk + 2 * COPY_GUARD);
+		len = copy->len - off < copy->mem_len ? copy->len - off : copy->mem_len;
+		memset(copy->mem_map.ptr, GUARD_BYTE, copy->mem_map.len);
 		memcpy(mem, source + off, len);
-		ret = dma(copy, MMAPDEMO_DMA_TO_DEVICE, off, len);
+		ret = move(copy, MMAPDEMO_DMA_TO_DEVICE, off, len);
 		if (ret)
 			return ret;
 		if (memcmp(mem, source + off, len))
@@ -219,16 +258,16 @@ static int dma_to_device(struct copy *copy, const unsigned char *source)
 	return 0;
 }
 
-static int dma_from_device(struct copy *copy, unsigned char *back)
+static int memory_from_device(struct copy *copy, unsigned char *back)
 {
 	unsigned char *mem = (unsigned char *)copy->mem_map.ptr + COPY_GUARD;
 	size_t off, len;
 	int ret;
 
 	for (off = 0; off < copy->len; off += len) {
-		len = copy->len - off < copy->chunk ? copy->len - off : copy->chunk;
-		memset(copy->mem_map.ptr, GUARD_BYTE, copy->chunk + 2 * COPY_GUARD);
-		ret = dma(copy, MMAPDEMO_DMA_FROM_DEVICE, off, len);
+		len = copy->len - off < copy->mem_len ? copy->len - off : copy->mem_len;
+		memset(copy->mem_map.ptr, GUARD_BYTE, copy->mem_map.len);
+		ret = move(copy, MMAPDEMO_DMA_FROM_DEVICE, off, len);
 		if (ret)
 			return ret;
 		memcpy(back + off, mem, len);
@@ -246,7 +285,10 @@ static int to_device(struct copy *copy, const unsigned char *source)
 
 	switch (copy->via) {
 	case COPY_DMA:
-		return dma_to_device(copy, source);
+		return memory_to_device(copy, source);
+	case COPY_QUEUE:
+		ret = memory_to_device(copy, source);
+		return ret ? ret : copy_queue_check(copy, source);
 	case COPY_RW:
 		ret = mmd_pwrite(tool->dev, copy->dev.offset + COPY_GUARD, source, copy->len);
 		return ret ? tool_explain(tool, MMD_CALL_PWRITE, ret, "device memory") : 0;
@@ -263,7 +305,8 @@ static int from_device(struct copy *copy, unsigned char *back)
 
 	switch (copy->via) {
 	case COPY_DMA:
-		return dma_from_device(copy, back);
+	case COPY_QUEUE:
+		return memory_from_device(copy, back);
 	case COPY_RW:
 		ret = mmd_pread(tool->dev, copy->dev.offset + COPY_GUARD, back, copy->len);
 		return ret ? tool_explain(tool, MMD_CALL_PREAD, ret, "device memory") : 0;

@@ -7,27 +7,37 @@
 #ifndef MMAPDEMO_TOOL_COPY_H
 #define MMAPDEMO_TOOL_COPY_H
 
+#include <mmapdemo/queue.h>
+
 #include "tool.h"
 
-enum copy_via { COPY_DMA, COPY_MMAP, COPY_RW, COPY_VIA_COUNT };
+enum copy_via { COPY_DMA, COPY_QUEUE, COPY_MMAP, COPY_RW, COPY_VIA_COUNT };
 
 extern const char *const copy_via_names[COPY_VIA_COUNT];
 
 struct copy {
 	enum copy_via via;
-	uint32_t technique;	/* DMA: of the system memory side, MMAPDEMO_TECH_* */
-	uint32_t mode;		/* DMA: MMD_DMA_* */
-	size_t chunk;		/* DMA: bytes of one transfer at most; 0: as large as possible */
-	uint64_t timeout_ns;	/* DMA: of one transfer */
+	uint32_t technique;	/* DMA, QUEUE: of the system memory side, MMAPDEMO_TECH_* */
+	uint32_t mode;		/* DMA, QUEUE: MMD_DMA_*; a queue sleeps on its eventfd or spins */
+	size_t chunk;		/* DMA, QUEUE: bytes of one transfer at most; 0: as is best */
+	uint32_t depth;		/* QUEUE: descriptors for one doorbell, 1 .. COPY_DEPTH_MAX */
+	uint64_t timeout_ns;	/* DMA: of one transfer; QUEUE: of those of one doorbell */
 	/* filled in by copy_prepare() */
 	struct tool *tool;
 	size_t len;		/* bytes to copy */
 	struct mmd_buf dev;	/* guard, data, guard */
 	struct mmd_map dev_map;
-	struct mmd_buf mem;	/* DMA: guard, one chunk, guard */
+	size_t mem_len;		/* DMA, QUEUE: bytes of system memory between its guards */
+	struct mmd_buf mem;
 	struct mmd_map mem_map;
+	uint32_t dev_window;	/* QUEUE: of the data, without the guards */
+	uint32_t mem_window;
+	struct mmd_queue *queue;
 	uint64_t transfers;
+	uint64_t doorbells;	/* QUEUE: of these transfers, and checks by the device */
 };
+
+#define COPY_DEPTH_MAX	1024u
 
 /* Bytes of guard before and after the data, on both sides. */
 #define COPY_GUARD	4096u
@@ -44,10 +54,16 @@ int copy_round_trip(struct copy *copy, const unsigned char *source, unsigned cha
 /* Unmap and free. 0, or a status after a message. */
 int copy_release(struct copy *copy);
 
-/* "dma pages wait" or "mmap" */
+/* "dma pages wait", "queue coherent spin" or "mmap" */
 const char *copy_name(const struct copy *copy, char *text, size_t size);
 
 /* Data in which every 8-byte word differs from the others, and from those of another @run. */
 void copy_fill(unsigned char *data, size_t len, uint64_t run);
+
+/* Of copy_queue.c: the parts of the calls above that are the queue's. */
+int copy_queue_open(struct copy *copy);
+int copy_queue_move(struct copy *copy, uint32_t direction, size_t off, size_t len);
+int copy_queue_check(struct copy *copy, const unsigned char *source);
+int copy_queue_close(struct copy *copy);
 
 #endif /* MMAPDEMO_TOOL_COPY_H */

@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	{ "poke", "write a register or device memory", cmd_poke },
 	{ "map", "map a buffer and show what the mapping really is", cmd_map },
 	{ "copy", "copy data to the device and back, and compare", cmd_copy },
+	{ "queue", "list the queues of the device", cmd_queue },
 	{ "selftest", "check device, driver and library", cmd_selftest },
 #ifdef MMD_HAVE_BENCH
 	{ "bench", "measure", cmd_bench },

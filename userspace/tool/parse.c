@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <mmapdemo/queue.h>
+
 #include "parse.h"
 
 /* What a unit multiplies by. */
@@ -130,6 +132,42 @@ int parse_pattern(const char *text, struct pattern *pattern)
 	return 0;
 }
 
+/* Where the window table of the largest device ends; no register lies beyond. */
+#define BAR0_END \
+	(MMAPDEMO_WINDOW_TABLE + MMAPDEMO_WINDOW_COUNT_MAX * (uint64_t)MMAPDEMO_WINDOW_STRIDE)
+
+/* Q3.STATE, W17.CFG: a register of one queue or window. */
+static int parse_indexed(const char *text, struct target *target)
+{
+	bool queue = text[0] == 'Q' || text[0] == 'q';
+	const struct mmd_reg *regs;
+	const char *name;
+	uint64_t index;
+	size_t count, i;
+	int ret;
+
+	if (!queue && text[0] != 'W' && text[0] != 'w')
+		return -EINVAL;
+	ret = parse_digits(text + 1, &index, &name);
+	if (ret)
+		return ret;
+	if (*name++ != '.')
+		return -EINVAL;
+	regs = queue ? mmd_queue_reg_table(&count) : mmd_window_reg_table(&count);
+	for (i = 0; i < count && strcasecmp(name, regs[i].name); i++)
+		;
+	if (i == count)
+		return -EINVAL;
+	if (index >= (queue ? MMAPDEMO_QUEUE_COUNT_MAX : MMAPDEMO_WINDOW_COUNT_MAX))
+		return -ERANGE;
+	target->kind = TARGET_REGISTER;
+	target->reg = &regs[i];
+	target->offset = regs[i].offset +
+			 (queue ? MMAPDEMO_QUEUE_TABLE + index * MMAPDEMO_QUEUE_STRIDE :
+				  MMAPDEMO_WINDOW_TABLE + index * MMAPDEMO_WINDOW_STRIDE);
+	return 0;
+}
+
 int parse_target(const char *text, struct target *target)
 {
 	struct target found = { .kind = TARGET_REGISTER };
@@ -144,12 +182,18 @@ int parse_target(const char *text, struct target *target)
 		*target = found;
 		return 0;
 	}
+	ret = parse_indexed(text, &found);
+	if (ret != -EINVAL) {
+		if (!ret)
+			*target = found;
+		return ret;
+	}
 	if (isdigit((unsigned char)text[0])) {
 		found.kind = TARGET_OFFSET;
 		ret = parse_size(text, &found.offset);
 		if (ret)
 			return ret;
-		if (found.offset >= MMAPDEMO_BAR_REGS_SIZE_MIN)
+		if (found.offset >= BAR0_END)
 			return -ERANGE;
 		found.reg = mmd_reg_by_offset((uint32_t)found.offset);
 		*target = found;

@@ -36,7 +36,7 @@ int parse_pattern(const char *text, struct pattern *pattern);
 
 /* What peek and poke act on. */
 enum target_kind {
-	TARGET_REGISTER,	/* reg */
+	TARGET_REGISTER,	/* reg, of the device, or of a queue or window: offset is the place */
 	TARGET_OFFSET,		/* an offset in BAR0, perhaps of no register */
 	TARGET_REGION,		/* id is MMAPDEMO_REGION_* */
 	TARGET_BUFFER,		/* id is MMAPDEMO_TECH_*, a buffer made for the occasion */
@@ -49,7 +49,10 @@ struct target {
 	uint64_t offset;	/* into BAR0, the region or the buffer */
 };
 
-/* REGISTER, OFFSET, or REGION[+OFFSET] and TECHNIQUE[+OFFSET] by the names of libmmapdemo. */
+/*
+ * REGISTER, Qn.REGISTER and Wn.REGISTER of queue and window n, OFFSET, or REGION[+OFFSET] and
+ * TECHNIQUE[+OFFSET] by the names of libmmapdemo. What BAR0 of no device can have is -ERANGE.
+ */
 int parse_target(const char *text, struct target *target);
 
 /* "128 MiB", "4 KiB", "100 B", "1.5 GiB": exact, or to one digit with "about". */

@@ -51,4 +51,11 @@ int check_cpu_copy(struct selftest *st, uint32_t via);
 int check_dma_refusals(struct selftest *st, uint32_t arg);
 int check_interrupt(struct selftest *st, uint32_t arg);
 
+int check_queue_copy(struct selftest *st, uint32_t technique);
+int check_queue_operations(struct selftest *st, uint32_t arg);
+int check_queue_refusals(struct selftest *st, uint32_t arg);
+int check_queue_foreign_window(struct selftest *st, uint32_t arg);
+int check_queue_doorbells(struct selftest *st, uint32_t arg);
+int check_queue_interrupt(struct selftest *st, uint32_t arg);
+
 #endif /* MMAPDEMO_TOOL_SELFTEST_H */

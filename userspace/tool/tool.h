@@ -47,6 +47,7 @@ int cmd_peek(struct tool *tool, int argc, char **argv);
 int cmd_poke(struct tool *tool, int argc, char **argv);
 int cmd_map(struct tool *tool, int argc, char **argv);
 int cmd_copy(struct tool *tool, int argc, char **argv);
+int cmd_queue(struct tool *tool, int argc, char **argv);
 int cmd_selftest(struct tool *tool, int argc, char **argv);
 int cmd_bench(struct tool *tool, int argc, char **argv);
 
