@@ -3,130 +3,16 @@
  * mmapdemo qtest: transfers started by a real vCPU (TCG), which are copied on
  * its thread with the big lock dropped, while this test does something to the
  * device from the main loop.
- *
- * The vCPU runs a firmware of some sixty bytes: it polls a mailbox in RAM and
- * makes the register access it finds there. The mailbox is free again when the
- * access is over, and all work that was queued by it.
  */
 
 #include "qemu/osdep.h"
-#include "common.h"
+#include "vcpu.h"
 
-#define MAILBOX     0x7000          /* command, address, value: 32 bits each */
-#define CMD_FREE    0
-#define CMD_WRITE   1
-#define CMD_READ    2
 #define LEN         MMAPDEMO_DMA_MAX_LEN
-
-#define ROM_SIZE    0x10000
-#define ROM_CODE    0xf000          /* offset in the ROM; also its GDT */
-#define ROM_GDT     0xf100
-
-static const uint8_t rom_reset[] = {        /* ROM_SIZE - 16 */
-    0xe9, 0x0d, 0xf0,                       /* jmp ROM_CODE */
-};
-
-static const uint8_t rom_code[] = {
-    0xfa,                                   /* cli */
-    0x2e, 0x66, 0x0f, 0x01, 0x16, 0x18, 0xf1, /* lgdt cs:[ROM_GDT + 24] */
-    0x0f, 0x20, 0xc0,                       /* mov eax, cr0 */
-    0x0c, 0x01,                             /* or al, 1 */
-    0x0f, 0x22, 0xc0,                       /* mov cr0, eax */
-    0x66, 0xea, 0x18, 0xf0, 0xff, 0xff, 0x08, 0x00, /* jmp 8:fffff018 */
-    /* 0x18, 32 bits from here */
-    0x66, 0xb8, 0x10, 0x00,                 /* mov ax, 0x10 */
-    0x8e, 0xd8,                             /* mov ds, eax */
-    0xbb, 0x00, 0x70, 0x00, 0x00,           /* mov ebx, MAILBOX */
-    /* 0x23: poll */
-    0x8b, 0x03,                             /* mov eax, [ebx] */
-    0x83, 0xf8, 0x01,                       /* cmp eax, CMD_WRITE */
-    0x74, 0x07,                             /* je write */
-    0x83, 0xf8, 0x02,                       /* cmp eax, CMD_READ */
-    0x74, 0x0c,                             /* je read */
-    0xeb, 0xf2,                             /* jmp poll */
-    /* 0x31: write */
-    0x8b, 0x53, 0x04,                       /* mov edx, [ebx + 4] */
-    0x8b, 0x4b, 0x08,                       /* mov ecx, [ebx + 8] */
-    0x89, 0x0a,                             /* mov [edx], ecx */
-    0xeb, 0x08,                             /* jmp done */
-    /* 0x3b: read */
-    0x8b, 0x53, 0x04,                       /* mov edx, [ebx + 4] */
-    0x8b, 0x0a,                             /* mov ecx, [edx] */
-    0x89, 0x4b, 0x08,                       /* mov [ebx + 8], ecx */
-    /* 0x43: done */
-    0xc7, 0x03, 0x00, 0x00, 0x00, 0x00,     /* mov dword [ebx], CMD_FREE */
-    0xeb, 0xd8,                             /* jmp poll */
-};
-
-static const uint8_t rom_gdt[] = {
-    0, 0, 0, 0, 0, 0, 0, 0,
-    0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0,     /* 8: code, flat */
-    0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0,     /* 0x10: data, flat */
-    0x17, 0x00, 0x00, 0xf1, 0xff, 0xff,     /* limit, fffff100 */
-};
-
-static char *rom_new(void)
-{
-    g_autofree uint8_t *rom = g_malloc0(ROM_SIZE);
-    char *path = g_strdup("/tmp/mmapdemo-rom-XXXXXX");
-    int fd = mkstemp(path);
-
-    memcpy(rom + ROM_SIZE - 16, rom_reset, sizeof(rom_reset));
-    memcpy(rom + ROM_CODE, rom_code, sizeof(rom_code));
-    memcpy(rom + ROM_GDT, rom_gdt, sizeof(rom_gdt));
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_cmpint(write(fd, rom, ROM_SIZE), ==, ROM_SIZE);
-    close(fd);
-    return path;
-}
-
-static MmdTest *start_tcg(const char *accel, bool behind_port)
-{
-    char *rom = rom_new();
-    g_autofree char *args = g_strdup_printf("-accel tcg%s -bios %s %s", accel,
-        rom, behind_port ? "-device mmapdemo,id=mmd0,bus=rp0,mem-size=32M" :
-                           "");
-    MmdTest *t = behind_port ? port_attach(port_start(args))
-                             : mmd_start_with("", args);
-
-    unlink(rom);
-    g_free(rom);
-    return t;
-}
 
 static MmdTest *start(void)
 {
-    return start_tcg("", false);
-}
-
-/* Ask, and come back at once */
-static void vcpu_post(MmdTest *t, uint32_t cmd, uint32_t addr, uint32_t val)
-{
-    qtest_writel(t->qts, MAILBOX + 4, addr);
-    qtest_writel(t->qts, MAILBOX + 8, val);
-    qtest_writel(t->qts, MAILBOX, cmd);
-}
-
-static uint32_t vcpu_wait(MmdTest *t)
-{
-    gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
-
-    while (qtest_readl(t->qts, MAILBOX) != CMD_FREE) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-    }
-    return qtest_readl(t->qts, MAILBOX + 8);
-}
-
-static void vcpu_write(MmdTest *t, uint32_t reg, uint32_t val)
-{
-    vcpu_post(t, CMD_WRITE, t->regs + reg, val);
-    vcpu_wait(t);
-}
-
-static uint32_t vcpu_read(MmdTest *t, uint32_t reg)
-{
-    vcpu_post(t, CMD_READ, t->regs + reg, 0);
-    return vcpu_wait(t);
+    return vcpu_start("", "", false);
 }
 
 /* Everything but the command is set from here, START by the vCPU */
@@ -140,7 +26,7 @@ static void vcpu_dma(MmdTest *t, const MmdDma *dma)
     if (dma->repeat) {
         mmd_set(t, DMA_REPEAT, dma->repeat);
     }
-    vcpu_post(t, CMD_WRITE, t->regs + MMAPDEMO_REG_DMA_CMD,
+    vcpu_post(t, 0, VCPU_WRITE, t->regs + MMAPDEMO_REG_DMA_CMD,
               dma->cmd | MMAPDEMO_DMA_CMD_START);
 }
 
@@ -172,7 +58,7 @@ static void transfer_is_over_by_the_next_access(void)
         mem_number(t, RAM_BUF, i, lens[i]);
         mem_fill(t, t->mem, 0, LEN + 4096);
         vcpu_dma(t, &dma);
-        vcpu_wait(t);
+        vcpu_wait(t, 0);
         g_assert_cmphex(vcpu_read(t, MMAPDEMO_REG_DMA_STATUS), ==,
                         MMAPDEMO_DMA_STATE_DONE);
         g_assert_cmpuint(mmd_get(t, DMA_DONE_BYTES), ==, lens[i]);
@@ -185,7 +71,7 @@ static void transfer_is_over_by_the_next_access(void)
         dma.cmd = MMAPDEMO_DMA_CMD_FROM_DEVICE;
         mem_fill(t, RAM_BUF, 0, LEN + 4096);
         vcpu_dma(t, &dma);
-        vcpu_wait(t);
+        vcpu_wait(t, 0);
         mem_assert_number(t, RAM_BUF, i, lens[i]);
         mem_assert_fill(t, RAM_BUF + lens[i], 0, 4096);
     }
@@ -239,7 +125,7 @@ static void check_interrupted(uint32_t cmd, void (*act)(MmdTest *t),
         /* at once: who looks at the beginning first sees the end too late */
         last = qtest_readb(t->qts, RAM_BUF + LEN - 1);
         done = moved(t);
-        vcpu_wait(t);
+        vcpu_wait(t, 0);
         g_assert_cmpuint(moved(t), ==, done);
         g_assert_cmphex(qtest_readb(t->qts, RAM_BUF + LEN - 1), ==, last);
         middle += done > 0 && done < LEN;
@@ -333,7 +219,7 @@ static void timed_run_is_cut_short(void)
     for (int i = 0; i < 10; i++) {
         begin(t, MMAPDEMO_DMA_CMD_TIMED);
         act_abort(t);
-        vcpu_wait(t);
+        vcpu_wait(t, 0);
         g_assert_cmpuint(mmd_get(t, DMA_DONE_BYTES) % LEN, ==, 0);
         if (mmd_dma_state(t) == MMAPDEMO_DMA_STATE_ERROR) {
             g_assert_cmpuint(mmd_get(t, DMA_DONE_BYTES), <, 4ULL * LEN);
@@ -341,7 +227,7 @@ static void timed_run_is_cut_short(void)
         }
     }
     begin(t, MMAPDEMO_DMA_CMD_TIMED);
-    vcpu_wait(t);
+    vcpu_wait(t, 0);
     g_assert_cmpuint(mmd_get(t, DMA_DONE_BYTES), ==, 4ULL * LEN);
     g_assert_cmpuint(mmd_get(t, DMA_HOST_NS), >, 0);
     g_assert_cmpuint(moved(t), ==, LEN);
@@ -361,7 +247,7 @@ static void stop_and_cont_resume_transfer(void)
         done = moved(t);
         g_assert_cmpuint(moved(t), ==, done);
         vm_cont(t->qts);
-        vcpu_wait(t);
+        vcpu_wait(t, 0);
         mmd_dma_wait(t);
         g_assert_cmphex(mmd_get(t, DMA_STATUS), ==, MMAPDEMO_DMA_STATE_DONE);
         g_assert_cmpuint(mmd_get(t, DMA_DONE_BYTES), ==, LEN);
@@ -384,7 +270,7 @@ static void system_reset_from_elsewhere(void)
         g_assert_cmpuint(moved(t), ==, done);
         mmd_setup(t);
         undo_reset(t);
-        qtest_writel(t->qts, MAILBOX, CMD_FREE);
+        vcpu_hammer_end(t, 0);
     }
     mmd_stop(t);
 }
@@ -393,7 +279,7 @@ static void system_reset_from_elsewhere(void)
 static void unplug_from_elsewhere(void)
 {
     for (int i = 0; i < 10; i++) {
-        MmdTest *t = start_tcg("", true);
+        MmdTest *t = vcpu_start("", "", true);
         uint64_t done;
 
         begin(t, i % 2 ? MMAPDEMO_DMA_CMD_TIMED : 0);
@@ -401,7 +287,7 @@ static void unplug_from_elsewhere(void)
         port_eject(t->qts);
         g_assert_cmphex(mmd_cfg_read(t, PCI_VENDOR_ID, 4), ==, UINT32_MAX);
         done = moved(t);
-        vcpu_wait(t);
+        vcpu_wait(t, 0);
         g_assert_cmpuint(moved(t), ==, done);
         /*
          * It is freed once the vCPU looks up from its loop, which firmware with
@@ -423,7 +309,7 @@ static void message_to_own_register_goes_nowhere(void)
                     MMAPDEMO_IRQ_SW);
     mmd_set(t, IRQ_ENABLE, MMAPDEMO_IRQ_DMA);
     begin(t, MMAPDEMO_DMA_CMD_IRQ);
-    vcpu_wait(t);
+    vcpu_wait(t, 0);
     g_assert_cmphex(mmd_get(t, IRQ_STATUS), ==, MMAPDEMO_IRQ_DMA);
     g_assert_cmpuint(mmd_get(t, CNT_IRQ_RAISED), ==, 1);
     mmd_stop(t);
@@ -449,14 +335,14 @@ static void monitor_answers_meanwhile(void)
     for (int i = 0; i < 100; i++) {
         gint64 before;
 
-        if (qtest_readl(t->qts, MAILBOX) == CMD_FREE) {
+        if (vcpu_free(t, 0)) {
             begin(t, MMAPDEMO_DMA_CMD_TIMED);
         }
         before = g_get_monotonic_time();
         qtest_qmp_assert_success(t->qts, "{ 'execute': 'query-status' }");
         longest = MAX(longest, g_get_monotonic_time() - before);
     }
-    vcpu_wait(t);
+    vcpu_wait(t, 0);
     g_test_message("longest answer took %" PRId64 " us", longest);
     g_assert_cmpint(longest, <, 1 * G_USEC_PER_SEC);
     mmd_stop(t);
@@ -465,12 +351,12 @@ static void monitor_answers_meanwhile(void)
 /* Under icount the same transfers go through a bottom half */
 static void icount_moves_the_same(void)
 {
-    MmdTest *t = start_tcg(" -icount shift=4,sleep=off", false);
+    MmdTest *t = vcpu_start(" -icount shift=4,sleep=off", "", false);
     MmdDma dma = { .addr = RAM_BUF, .len = 1 * MiB, .seq = 1 };
 
     mem_number(t, RAM_BUF, 8, dma.len);
     vcpu_dma(t, &dma);
-    vcpu_wait(t);
+    vcpu_wait(t, 0);
     mmd_dma_wait(t);
     g_assert_cmphex(mmd_get(t, DMA_STATUS), ==, MMAPDEMO_DMA_STATE_DONE);
     mem_assert_number(t, t->mem, 8, dma.len);
@@ -479,12 +365,12 @@ static void icount_moves_the_same(void)
 
 static void single_threaded_tcg_moves_the_same(void)
 {
-    MmdTest *t = start_tcg(",thread=single -smp 2", false);
+    MmdTest *t = vcpu_start(",thread=single -smp 2", "", false);
     MmdDma dma = { .addr = RAM_BUF, .len = 4 * MiB, .seq = 1 };
 
     mem_number(t, RAM_BUF, 8, dma.len);
     vcpu_dma(t, &dma);
-    vcpu_wait(t);
+    vcpu_wait(t, 0);
     mmd_dma_wait(t);
     g_assert_cmphex(mmd_get(t, DMA_STATUS), ==, MMAPDEMO_DMA_STATE_DONE);
     mem_assert_number(t, t->mem, 8, dma.len);
