@@ -7,7 +7,7 @@
 python := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-deep run shell debug doctor clean distclean
+.PHONY: help bench test test-deep soak run shell debug doctor clean distclean
 # Targets share one build tree: run one after the other also under make -j.
 .NOTPARALLEL:
 
@@ -15,7 +15,8 @@ help:
 	@echo 'make bench      build, boot, benchmark; results in build/bench/results.json'
 	@echo '                ARGS="--quick --only D1": arguments of "mmapdemo bench"'
 	@echo 'make test       all tests that run in minutes'
-	@echo 'make test-deep  the checks that need more downloads or time'
+	@echo 'make test-deep  the checks that need more downloads or time: sanitizers, fuzzing, coverage, other QEMUs'
+	@echo 'make soak       fuzzing and migration at full length; HOURS=1'
 	@echo 'make shell      a prompt in the guest, with everything loaded'
 	@echo 'make run        boot and run CMD="..." in the guest (default: mmapdemo bench ARGS)'
 	@echo 'make debug      the same as shell, open to gdb; says how to start it'
@@ -36,6 +37,12 @@ test:
 test-deep:
 	@tests/vm/packages install deep
 	@$(python) tests/vm/suite deep
+
+HOURS ?= 1
+
+soak:
+	@tests/vm/packages install deep
+	@$(python) tests/vm/suite soak $(HOURS)
 
 CMD ?= mmapdemo bench $(ARGS)
 export CMD

@@ -99,7 +99,7 @@ class Whitespace(Check):
     name = "whitespace"
 
     def wants(self, name):
-        return not name.endswith((".png", ".patch")) and not name.startswith("LICENSES/")
+        return not name.endswith((".png", ".patch", ".bin")) and not name.startswith("LICENSES/")
 
     def lines(self, name, lines):
         if lines == [""]:

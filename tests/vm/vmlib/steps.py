@@ -23,16 +23,22 @@ class StepError(Exception):
     """A step failed; everything about it has been shown already, the text is the summary."""
 
 
-class Step:
-    """One command.  after: names of steps that must be done.  slots: CPUs it uses (0: it only downloads)."""
+SKIPPED = 77
 
-    def __init__(self, name, words, after=(), slots=1):
+
+class Step:
+    """One command.  after: names of steps that must be done.  slots: CPUs it uses (0: it only downloads).  environment:
+    what is added to it."""
+
+    def __init__(self, name, words, after=(), slots=1, environment=None):
         self.name = name
         self.words = words
         self.after = after
         self.slots = slots
+        self.environment = environment or {}
         self.state = "waiting"
         self.process = None
+        self.status = None
         self.started = None
         self.seconds = None
         self.result = None
@@ -53,6 +59,11 @@ class Step:
             return " " + end.rstrip().rpartition(b"\n")[2].decode()
         found = re.findall(rb"\[(\d+)/(\d+)\]", end)
         return " " + b"/".join(found[-1]).decode() if found else ""
+
+    def last_line(self):
+        """The last line of the log: of a step that ended with status SKIPPED, why."""
+        with open(self.log, encoding="utf-8", errors="replace") as stream:
+            return (stream.read().strip().splitlines() or [""])[-1]
 
 
 class Runner:
@@ -113,14 +124,15 @@ class Runner:
             threading.Thread(target=self._execute, args=(step, slots), daemon=True).start()
 
     def _execute(self, step, slots):
-        environment = dict(os.environ, MMAPDEMO_JOBS=str(max(slots, 1)))
+        environment = {**os.environ, "MMAPDEMO_JOBS": str(max(slots, 1)), **step.environment}
         out = b""
         with open(step.log, "wb") as log:
             try:
                 step.process = subprocess.Popen(step.words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                                 stderr=log, env=environment, cwd=paths.TOP)
                 out = step.process.communicate()[0]
-                good = step.process.returncode == 0
+                step.status = step.process.returncode
+                good = step.status == 0
             except OSError as err:
                 log.write(f"{err}\n".encode())
                 good = False

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The deep stages: what proves the QEMU device beyond its plain qtest.  Each builds what it needs, or says why it cannot."""
+
+import os
+
+from . import paths, stages, steps, tap
+
+SCRIPTS = os.path.join(paths.TOP, "qemu-device", "scripts")
+DEEP_TESTS = os.path.join(paths.TOP, "tests", "deep")
+# The sanitizers' QEMU is three times as slow.
+QTEST_SECONDS = 1500
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+class Plan:
+    """How long the stages run."""
+
+    def __init__(self, fuzz_seconds, streams, slow_qtest):
+        self.fuzz_seconds = fuzz_seconds
+        self.streams = streams
+        self.slow_qtest = slow_qtest
+
+
+DEEP = Plan(fuzz_seconds=90, streams=300, slow_qtest=False)
+
+
+def soak(hours):
+    return Plan(fuzz_seconds=int(hours * 3600), streams=10000, slow_qtest=True)
+
+
+class NotServed(Exception):
+    """The mirror does not have it today; the text is what it said."""
+
+
+def build(name, *arguments, lock=None):
+    """Directory of a QEMU made by build-qemu with these arguments.  Raises NotServed or steps.StepError."""
+    step = steps.Step(name, [os.path.join(SCRIPTS, "build-qemu"), *arguments], slots=os.cpu_count() or 1,
+                      environment={"QEMU_LOCK": lock} if lock else None)
+    try:
+        return steps.Runner([step]).run()[name]
+    except steps.StepError:
+        if step.status == steps.SKIPPED:
+            raise NotServed(step.last_line()) from None
+        raise
+
+
+def needing(name, *arguments, lock=None):
+    """Make a stage function of function(log, qemu): it gets a QEMU built with these arguments."""
+    def with_build(function):
+        def stage(log):
+            count = tap.Count()
+            try:
+                qemu = build(name, *arguments, lock=lock)
+            except NotServed as reason:
+                count.skip(name, str(reason))
+                return count
+            except steps.StepError as err:
+                count.fail(f"{name}: {err}: see build/log/{name}.log")
+                return count
+            return function(log, qemu)
+
+        return stage
+
+    return with_build
+
+
+def qtest_list(log, qemu, environment=None, slow=False):
+    """The device's whole qtest on that QEMU."""
+    words = [os.path.join(qemu, "mmapdemo-test"), "--tap", "-k", *(["-m", "slow"] if slow else [])]
+    return tap.count_tap(*stages.program(words, log, QTEST_SECONDS * (10 if slow else 1), {
+        "QTEST_QEMU_BINARY": os.path.join(qemu, "qemu-system-x86_64"), **(environment or {})}), "qtest")
+
+
+def run(suite, plan):
+    asan = needing("qemu-asan", "--variant", "asan", "--qtest")
+
+    def tool(name, *arguments, limit):
+        """A program of tests/deep that prints TAP; {qemu} is the sanitizers' QEMU."""
+        def stage(log, qemu):
+            words = [os.path.join(DEEP_TESTS, name), *(word.format(qemu=qemu) for word in arguments)]
+            return tap.count_tap(*stages.program(words, log, limit), name)
+
+        return stage
+
+    suite.run("qtest-asan", asan(lambda log, qemu: qtest_list(log, qemu, SANITIZERS, plan.slow_qtest)))
+    suite.run("fuzz-replay", asan(tool("fuzz", "replay", "{qemu}", limit=900)))
+    suite.run("fuzz", asan(tool("fuzz", "run", "{qemu}", str(plan.fuzz_seconds), limit=plan.fuzz_seconds + 900)))
+    for lock in ("qemu-10.2.lock",):
+        name = lock[:-len(".lock")]
+        newer = needing(name, "--qtest", lock=os.path.join(paths.TOP, "qemu-device", lock))
+        suite.run(f"qtest-{name}", newer(qtest_list))
