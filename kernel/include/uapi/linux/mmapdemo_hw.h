@@ -509,17 +509,17 @@ struct mmapdemo_hw_cqe {
 #define MMAPDEMO_REG_CNT_IRQ_SUPPRESSED	0x10160	/* events of a cause that was not enabled */
 #define MMAPDEMO_REG_CNT_DB_RD		0x10168	/* reads of BAR1, any width */
 #define MMAPDEMO_REG_CNT_DB_WR8		0x10170	/* writes to BAR1 by width, live page or not */
-#define MMAPDEMO_REG_CNT_DB_WR16	0x10178
-#define MMAPDEMO_REG_CNT_DB_WR32	0x10180
-#define MMAPDEMO_REG_CNT_DB_WR64	0x10188
+#define MMAPDEMO_REG_CNT_DB_WR16	0x10178	/* likewise */
+#define MMAPDEMO_REG_CNT_DB_WR32	0x10180	/* likewise */
+#define MMAPDEMO_REG_CNT_DB_WR64	0x10188	/* likewise */
 #define MMAPDEMO_REG_CNT_ALIAS_RD8	0x10190	/* reads of BAR5 by width */
-#define MMAPDEMO_REG_CNT_ALIAS_RD16	0x10198
-#define MMAPDEMO_REG_CNT_ALIAS_RD32	0x101a0
-#define MMAPDEMO_REG_CNT_ALIAS_RD64	0x101a8
-#define MMAPDEMO_REG_CNT_ALIAS_WR8	0x101b0
-#define MMAPDEMO_REG_CNT_ALIAS_WR16	0x101b8
-#define MMAPDEMO_REG_CNT_ALIAS_WR32	0x101c0
-#define MMAPDEMO_REG_CNT_ALIAS_WR64	0x101c8
+#define MMAPDEMO_REG_CNT_ALIAS_RD16	0x10198	/* likewise */
+#define MMAPDEMO_REG_CNT_ALIAS_RD32	0x101a0	/* likewise */
+#define MMAPDEMO_REG_CNT_ALIAS_RD64	0x101a8	/* likewise */
+#define MMAPDEMO_REG_CNT_ALIAS_WR8	0x101b0	/* writes by width */
+#define MMAPDEMO_REG_CNT_ALIAS_WR16	0x101b8	/* likewise */
+#define MMAPDEMO_REG_CNT_ALIAS_WR32	0x101c0	/* likewise */
+#define MMAPDEMO_REG_CNT_ALIAS_WR64	0x101c8	/* likewise */
 #define MMAPDEMO_REG_CNT_Q_LOOKS	0x101d0	/* loads of an sq_tail */
 #define MMAPDEMO_REG_CNT_Q_FETCHES	0x101d8	/* bursts of descriptors read */
 #define MMAPDEMO_REG_CNT_Q_DESCS	0x101e0	/* descriptors read */
