@@ -48,13 +48,14 @@ def check_text(text):
             found["shape"].append(f"{name}: writable bits {bits} beyond {width} bytes")
         if offset % width:
             found["placed"].append(f"{name}: 0x{offset:05x} is not aligned to {width}")
-        user = name.startswith(("USER_", "SCRATCH", "CLOCK_", "CNT_"))
+        user = name.startswith(("USER_", "SCRATCH", "CLOCK_", "CNT_", "LOCK_MAX_"))
         base = bar["USER_BASE" if user else "CTRL_BASE"]
         size = bar["USER_SIZE" if user else "CTRL_SIZE"]
         if not base <= offset <= base + size - width:
             found["placed"].append(f"{name}: 0x{offset:05x} is in the wrong half of BAR0")
-        # Anybody may map the user page: nothing there is private, and only the scratch is written.
-        if user and (scope != "PUBLIC" or (access != "RO" and not name.startswith("SCRATCH"))):
+        # Anybody may map the user page: nothing there is private, and only what means nothing to
+        # the device is written: the scratch, and a maximum to begin anew from.
+        if user and (scope != "PUBLIC" or (access != "RO" and not name.startswith(("SCRATCH", "LOCK_MAX_")))):
             found["placed"].append(f"{name}: {access} {scope} on the page anybody may map")
         if name.startswith("CNT_") != (bar["CNT_FIRST"] <= offset < bar["CNT_END"]):
             found["placed"].append(f"{name}: 0x{offset:05x} and the range of counters disagree")
@@ -68,7 +69,41 @@ def check_text(text):
     return found
 
 
+def check_indexed(text, prefix, x_name, stride):
+    """Complaints about the registers that each queue or window has, as one list."""
+    defined = contract.defines(text, f"MMAPDEMO_{prefix}_")
+    rows = contract.x_list(text, x_name)
+    found = [f"{prefix}_{n} is defined and not in the list" for n in defined if n not in [r[0] for r in rows]]
+    size = contract.defines(text, "MMAPDEMO_")[stride]
+    taken = {}
+    for name, width, access, bits, _reset, scope, words in rows:
+        offset, width, mask = defined.get(name), int(width), int(bits.rstrip("UL"), 0)
+        if offset is None or offset % width or offset + width > size:
+            found.append(f"{prefix}_{name}: no offset, not aligned, or beyond the stride")
+            continue
+        if scope != "PRIVATE" or (access == "RO") != (mask == 0) or mask >> (8 * width) or len(words) < 4:
+            found.append(f"{prefix}_{name}: {access} {bits} {scope} {words}")
+        found += [f"{prefix}_{name} and {taken[b]} share 0x{b:x}" for b in range(offset, offset + width) if b in taken]
+        taken.update({b: name for b in range(offset, offset + width)})
+        if not re.search(rf"/\* {name}\b[^/]*\*/\n#define MMAPDEMO_{prefix}_{name}\b", text):
+            found.append(f"{prefix}_{name} has no comment at its definition")
+    return found + ([] if len(rows) > 5 else [f"only {len(rows)} rows of {x_name} found"])
+
+
 header = contract.read(root, "mmapdemo_hw.h")
+# Prefix, list, stride; and for each a row renamed, and a definition moved to an odd place.
+INDEXED = (
+    ("QREG", "MMAPDEMO_HW_QREGS", "QUEUE_STRIDE", ("X(HEAD, ", "X(NOWHERE, "),
+     ("#define MMAPDEMO_QREG_PD\t\t0x0c", "#define MMAPDEMO_QREG_PD\t\t0x0d")),
+    ("WREG", "MMAPDEMO_HW_WREGS", "WINDOW_STRIDE", ("X(STATUS, ", "X(NOWHERE, "),
+     ("#define MMAPDEMO_WREG_CFG\t\t0x18", "#define MMAPDEMO_WREG_CFG\t\t0x1c")),
+)
+for prefix, x_name, stride, *mistakes in INDEXED:
+    tap.empty(f"registers_of_{prefix}", check_indexed(header, prefix, x_name, stride))
+    for number, (old, new) in enumerate(mistakes):
+        spoilt = header.replace(old, new)
+        tap.check(f"mistake_{number}_is_found_{prefix}",
+                  spoilt != header and check_indexed(spoilt, prefix, x_name, stride))
 for name, complaints in check_text(header).items():
     tap.empty(f"registers_{name}", complaints)
 

@@ -8,7 +8,7 @@
 
 #include "unit.h"
 
-#include <mmapdemo/mmapdemo.h>
+#include <mmapdemo/queue.h>
 
 typedef const char *(*name_fn)(uint32_t value);
 typedef int (*value_fn)(const char *name, uint32_t *value);
@@ -56,6 +56,48 @@ static void names_round_trip(void **state)
 	assert_string_equal(mmd_reg_access_name(0), "unknown");
 }
 
+/* Each constant of the contract has a word of its own, and the first value beyond has none. */
+static void check_words(name_fn name, uint32_t last)
+{
+	uint32_t a, b;
+
+	for (a = 0; a <= last; a++) {
+		assert_string_not_equal(name(a), "unknown");
+		for (b = a + 1; b <= last; b++)
+			assert_string_not_equal(name(a), name(b));
+	}
+	assert_string_equal(name(last + 1), "unknown");
+	assert_string_equal(name(UINT32_MAX), "unknown");
+}
+
+static const char *engine_kind_name(uint32_t engine)
+{
+	/* Bits above the kind do not matter, so only the kind can be unknown. */
+	return mmd_engine_name((engine & MMAPDEMO_ENGINE_KIND) | MMAPDEMO_ENGINE_POLLS |
+			       MMAPDEMO_ENGINE_LOCK_STATS);
+}
+
+static void queue_names_are_complete(void **state)
+{
+	uint32_t op;
+
+	(void)state;
+	check_words(mmd_cq_status_name, MMAPDEMO_CQ_MAX);
+	check_words(mmd_queue_error_name, MMAPDEMO_QERR_MAX);
+	check_words(mmd_queue_state_name, MMAPDEMO_QSTATE_ERROR);
+	check_words(mmd_engine_name, MMAPDEMO_ENGINE_THREAD);
+	check_words(engine_kind_name, MMAPDEMO_ENGINE_THREAD);
+	check_words(mmd_window_error_name, MMAPDEMO_WERR_MAX);
+	check_round_trip(mmd_queue_op_name, mmd_queue_op_value, MMAPDEMO_OP_NOP, MMAPDEMO_OP_MAX);
+	assert_string_equal(mmd_cq_status_name(MMAPDEMO_CQ_MISCOMPARE), "miscompare");
+	assert_string_equal(mmd_queue_error_name(MMAPDEMO_QERR_BUS_OFF), "bus-off");
+	assert_string_equal(mmd_queue_state_name(MMAPDEMO_QSTATE_RUNNING), "running");
+	assert_string_equal(mmd_engine_name(MMAPDEMO_ENGINE_VCPU), "vcpu");
+	assert_string_equal(mmd_window_error_name(MMAPDEMO_WERR_SHIFT), "shift");
+	assert_int_equal(mmd_queue_op_value("CRC32C", &op), 0);
+	assert_int_equal(op, MMAPDEMO_OP_CRC32C);
+}
+
 static void hw_error_texts_differ(void **state)
 {
 	uint32_t a, b;
@@ -64,6 +106,12 @@ static void hw_error_texts_differ(void **state)
 	for (a = 0; a <= MMAPDEMO_ERR_MAX + 1; a++)
 		for (b = a + 1; b <= MMAPDEMO_ERR_MAX + 1; b++)
 			assert_string_not_equal(mmd_hw_error_text(a), mmd_hw_error_text(b));
+	for (a = 0; a <= MMAPDEMO_CQ_MAX + 1; a++)
+		for (b = a + 1; b <= MMAPDEMO_CQ_MAX + 1; b++)
+			assert_string_not_equal(mmd_cq_status_text(a), mmd_cq_status_text(b));
+	for (a = 0; a <= MMAPDEMO_QERR_MAX + 1; a++)
+		for (b = a + 1; b <= MMAPDEMO_QERR_MAX + 1; b++)
+			assert_string_not_equal(mmd_queue_error_text(a), mmd_queue_error_text(b));
 }
 
 /* --- registers ---------------------------------------------------------------------------- */
@@ -116,6 +164,39 @@ static void reg_lookup_finds_each_and_nothing_else(void **state)
 	assert_null(mmd_reg_by_offset(UINT32_MAX));
 }
 
+static void check_table(const struct mmd_reg *regs, size_t count, size_t n, const char *name,
+			uint32_t offset, uint32_t width, const char *access, uint64_t bits)
+{
+	assert_true(n < count);
+	assert_string_equal(regs[n].name, name);
+	assert_int_equal(regs[n].offset, offset);
+	assert_int_equal(regs[n].width, width);
+	assert_string_equal(mmd_reg_access_name(regs[n].access), access);
+	assert_int_equal(regs[n].scope, MMD_REG_PRIVATE);
+	assert_true(regs[n].writable == bits);
+}
+
+static void queue_and_window_tables_are_the_contract(void **state)
+{
+	const struct mmd_reg *regs;
+	size_t count, n = 0;
+
+	(void)state;
+	regs = mmd_queue_reg_table(&count);
+#define ROW(reg, bytes, acc, bits, after_reset, who, desc) \
+	check_table(regs, count, n++, #reg, MMAPDEMO_QREG_##reg, bytes, #acc, bits);
+	MMAPDEMO_HW_QREGS(ROW)
+#undef ROW
+	assert_int_equal(n, count);
+	regs = mmd_window_reg_table(&count);
+	n = 0;
+#define ROW(reg, bytes, acc, bits, after_reset, who, desc) \
+	check_table(regs, count, n++, #reg, MMAPDEMO_WREG_##reg, bytes, #acc, bits);
+	MMAPDEMO_HW_WREGS(ROW)
+#undef ROW
+	assert_int_equal(n, count);
+}
+
 /* --- explanations ------------------------------------------------------------------------- */
 
 static void explain_every_call_and_errno(void **state)
@@ -161,6 +242,12 @@ static void explain_known_cases_advise(void **state)
 		{ MMD_CALL_MAP, -ENODEV, "gone", "lspci" },
 		{ MMD_CALL_DMA_WAIT, -ETIMEDOUT, "in time", "DMA_STATUS" },
 		{ MMD_CALL_INFO, -E2BIG, "newer", "same release" },
+		{ MMD_CALL_QUEUE_CREATE, -EBUSY, "in use", "queues=N" },
+		{ MMD_CALL_QUEUE_CREATE, -ENOTTY, "does not know", "same release" },
+		{ MMD_CALL_QUEUE_WAIT, -EIO, "stopped", "mmd_queue_info" },
+		{ MMD_CALL_QUEUE_WAIT, -ENODEV, "gone", "lspci" },
+		{ MMD_CALL_WINDOW_CREATE, -EOPNOTSUPP, "bounce", "COHERENT" },
+		{ MMD_CALL_WINDOW_CREATE, -EDQUOT, "limit", "limits" },
 	};
 	struct mmd_explanation e, positive;
 	size_t i;
@@ -220,8 +307,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_round_trip),
+		cmocka_unit_test(queue_names_are_complete),
 		cmocka_unit_test(hw_error_texts_differ),
 		cmocka_unit_test(reg_table_is_the_contract),
+		cmocka_unit_test(queue_and_window_tables_are_the_contract),
 		cmocka_unit_test(reg_lookup_finds_each_and_nothing_else),
 		cmocka_unit_test(explain_every_call_and_errno),
 		cmocka_unit_test(explain_known_cases_advise),

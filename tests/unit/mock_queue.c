@@ -244,9 +244,13 @@ static void interrupt(struct mock_queue *mq)
 void mock_queue_stop(struct mock_queue *mq, uint32_t error)
 {
 	mq->error = error;
+	__atomic_store_n(&mq->state, MMAPDEMO_QSTATE_ERROR, __ATOMIC_RELEASE);
+	if (mq->silent_stop) {
+		interrupt(mq);
+		return;
+	}
 	*ring_word(mq, MMAPDEMO_RING_ERROR) = error;
 	*ring_word(mq, MMAPDEMO_RING_ERROR_INDEX) = mq->head;
-	__atomic_store_n(&mq->state, MMAPDEMO_QSTATE_ERROR, __ATOMIC_RELEASE);
 	__atomic_store_n(ring_word(mq, MMAPDEMO_RING_STATE), MMAPDEMO_QSTATE_ERROR,
 			 __ATOMIC_RELEASE);
 	interrupt(mq);

@@ -44,6 +44,7 @@ struct mock_queue {
 	uint32_t error;
 	bool watching;			/* leaves sq_event behind */
 	bool lose_irqs;
+	bool silent_stop;		/* a stop does not reach the ring's memory */
 	int eventfd;
 	uint64_t irqs;
 	uint64_t looks;

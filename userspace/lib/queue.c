@@ -299,8 +299,6 @@ int mmd_queue_wait(struct mmd_queue *q, uint32_t count, uint64_t deadline_ns)
 		/* An interrupt says "look", not "yours is over": it may be older, or tell of an error. */
 		if (mmd_queue_done(q, index))
 			return 0;
-		if (n > 0 && !queue_says_error(q))
-			continue;
 		ret = queue_ask(q, index);
 		if (ret)
 			return ret < 0 ? ret : 0;
