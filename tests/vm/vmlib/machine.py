@@ -11,6 +11,16 @@ DISK_BYTES = 64 << 20
 KERNEL_ARGS = ("console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "tsc=reliable", "no_timer_check",
                "init_on_alloc=0", "log_buf_len=4M")
 
+# Small: BAR2 has room for the largest copies and their guards.  Two queues: one case works on two at a time.
+_BESIDE = "mem-size=8M,queues=2,windows=64"
+# The engines that move a queue's bytes, each a device of its own so that one boot can take them in turn; again with
+# the clock reads that count how long the big lock is held; and one whose worker watches its rings.  The device under
+# test itself has dma=auto.
+ENGINES = ("inline", "vcpu", "bh", "iothread,iothread=engine-io", "thread")
+ENGINE_DEVICES = (*(f"dma={engine},{_BESIDE}" for engine in ENGINES),
+                  *(f"dma={engine},lock-stats=on,{_BESIDE}" for engine in ("auto", *ENGINES)),
+                  f"dma=thread,poll-ns=200000000,threads=1,{_BESIDE}")
+
 
 class Options:
     """What can be chosen about a guest; the defaults are those of the benchmark and test boots."""
@@ -21,6 +31,7 @@ class Options:
         self.smp = 2
         self.memory = "2G"
         self.mmapdemo = ""         # properties of the device; None: no device
+        self.engines = False       # further mmapdemo devices: ENGINE_DEVICES
         self.peers = True
         self.iommu = False
         self.devices = []          # further -device values
@@ -82,6 +93,12 @@ def _devices(directory, options):
         properties = f",{options.mmapdemo}" if options.mmapdemo else ""
         words += ["-device", "pcie-root-port,id=rp0,chassis=1,slot=1",
                   "-device", f"mmapdemo,id=mmd0,bus=rp0{properties}"]
+    if options.engines:
+        words += ["-object", "iothread,id=engine-io"]
+        # After mmd0, which so stays the guest's first.
+        for n, properties in enumerate(ENGINE_DEVICES, 1):
+            words += ["-device", f"pcie-root-port,id=rp{n},chassis={n + 1},slot={n + 1}",
+                      "-device", f"mmapdemo,id=mmd{n},bus=rp{n},{properties}"]
     if options.peers:
         words += ["-object", "memory-backend-memfd,id=shm0,size=64M,share=on",
                   "-device", "ivshmem-plain,id=ivshmem0,memdev=shm0",
