@@ -65,6 +65,7 @@ struct mmb_options {
 };
 
 struct mmb_session;
+struct mmb_units;
 struct mmb_case;
 struct mmb_arm;
 
@@ -166,6 +167,7 @@ struct mmb_session {
 	struct mmd_info info;
 	struct mmd_map user;		/* the user page of BAR0 */
 	struct mmb_mem mem[5];		/* by MMAPDEMO_TECH_*; shared by all cases */
+	struct mmb_units *units;	/* unit.c's; NULL before the first case that uses queues */
 	unsigned char *arena;		/* anonymous RAM, touched */
 	size_t arena_len;
 	struct mmb_results *results;
@@ -182,6 +184,7 @@ struct mmb_session {
 };
 
 #define MMB_SLACK		(64u * MMB_PAGE)	/* guards and skew around the largest transfer */
+#define MMB_UNIT_LEN		((2u << 20) + MMB_SLACK)	/* buffers of the devices beside */
 
 /* --- time --------------------------------------------------------------------------------- */
 
@@ -231,6 +234,9 @@ const char *mmb_direction_name(uint32_t direction);
 
 /** mmb_mem_get() - the session's buffer of a technique, made at the first call. 0 or -errno. */
 int mmb_mem_get(struct mmb_session *s, uint32_t technique, struct mmb_mem **mem);
+
+/** mmb_mem_make() - a buffer of @len bytes, mapped and touched, unless @mem has been made or tried. */
+int mmb_mem_make(struct mmd_device *dev, uint32_t technique, uint64_t len, struct mmb_mem *mem);
 
 /** mmb_mem_drop() - unmap and free the session's buffers. */
 void mmb_mem_drop(struct mmb_session *s);
@@ -320,6 +326,12 @@ void mmb_plan_counters(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_mapping(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_ladder(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_sweep(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_queue(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_queue_counters(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_queue_sweep(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_overlap(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_lock(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_engines(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_peers(struct mmb_plan *plan, const struct mmb_options *opt);
 
 /* plan.c */

@@ -19,6 +19,7 @@
 #include "print.h"
 #include "rows.h"
 #include "trace_one.h"
+#include "unit.h"
 
 enum {
 	EXIT_CHECK_FAILED = 1,
@@ -102,6 +103,7 @@ static int session_open(struct mmb_session *s)
 
 static void session_close(struct mmb_session *s)
 {
+	mmb_units_drop(s);
 	mmb_mem_drop(s);
 	mmd_unmap(&s->user);
 	if (s->arena && s->arena != MAP_FAILED)

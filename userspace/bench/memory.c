@@ -34,26 +34,28 @@ static uint64_t wanted_len(const struct mmb_session *s, uint32_t technique)
 	return len < most ? len : most;
 }
 
-int mmb_mem_get(struct mmb_session *s, uint32_t technique, struct mmb_mem **mem)
+int mmb_mem_make(struct mmd_device *dev, uint32_t technique, uint64_t len, struct mmb_mem *m)
 {
-	struct mmb_mem *m = &s->mem[technique];
-
-	*mem = m;
 	if (m->map.ptr || m->err)
 		return m->err;
-	m->err = mmd_buf_alloc(s->dev, technique, wanted_len(s, technique), MMAPDEMO_CACHE_DEFAULT,
-			       0, &m->buf);
+	m->err = mmd_buf_alloc(dev, technique, len, MMAPDEMO_CACHE_DEFAULT, 0, &m->buf);
 	if (m->err)
 		return m->err;
-	m->err = mmd_map_buf(s->dev, &m->buf, PROT_READ | PROT_WRITE, &m->map);
+	m->err = mmd_map_buf(dev, &m->buf, PROT_READ | PROT_WRITE, &m->map);
 	if (m->err) {
-		mmd_buf_free(s->dev, m->buf.handle);
+		mmd_buf_free(dev, m->buf.handle);
 		memset(&m->buf, 0, sizeof(m->buf));
 		return m->err;
 	}
 	/* Fault it in now: first touches are measured by their own case. */
 	mmd_mem_set(m->map.ptr, 0, m->map.len);
 	return 0;
+}
+
+int mmb_mem_get(struct mmb_session *s, uint32_t technique, struct mmb_mem **mem)
+{
+	*mem = &s->mem[technique];
+	return mmb_mem_make(s->dev, technique, wanted_len(s, technique), *mem);
 }
 
 void mmb_mem_drop(struct mmb_session *s)

@@ -39,7 +39,13 @@ void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt)
 	mmb_plan_counters(plan, opt);
 	mmb_plan_mapping(plan, opt);
 	mmb_plan_ladder(plan, opt);
+	mmb_plan_queue(plan, opt);
+	mmb_plan_queue_counters(plan, opt);
 	mmb_plan_peers(plan, opt);
+	mmb_plan_engines(plan, opt);
+	mmb_plan_lock(plan, opt);
+	mmb_plan_overlap(plan, opt);
+	mmb_plan_queue_sweep(plan, opt);
 	mmb_plan_sweep(plan, opt);
 }
 

@@ -148,6 +148,25 @@ void mmb_print_case(const struct mmb_case *c)
 	}
 }
 
+void mmb_print_cell(FILE *out, const struct mmb_arm *arm, double per)
+{
+	const struct mmb_row *row = arm->row;
+	struct mmb_summary sum;
+	double value = NAN;
+
+	/* A control's row gathers all cases; here, its rounds of this one. */
+	if (arm->flags & MMB_ARM_CONTROL) {
+		if (!arm->skip && !mmb_summarize(arm->seen.v, arm->seen.n, &sum))
+			value = sum.p50;
+	} else if (row && row->sum.n) {
+		value = row->sum.p50;
+	}
+	if (row && row->verdict == MMB_INCONCLUSIVE)
+		fprintf(out, " %9s", "?");
+	else
+		fprintf(out, " %9s", MMB_NUM(value / per));
+}
+
 /* --- tail --------------------------------------------------------------------------------- */
 
 static void print_controls(const struct mmb_session *s)

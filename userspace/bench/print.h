@@ -29,4 +29,7 @@ void mmb_progress_clear(const struct mmb_session *s);
 char *mmb_num(double value, char *text, size_t size);
 #define MMB_NUM(value)	mmb_num(value, (char[24]){ 0 }, 24)
 
+/** mmb_print_cell() - p50 of an arm in a table of its case's own; "?" inconclusive, "-" none. */
+void mmb_print_cell(FILE *out, const struct mmb_arm *arm, double per);
+
 #endif /* MMB_PRINT_H */

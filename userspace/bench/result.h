@@ -34,6 +34,7 @@ struct mmb_target {
 	const char *text;
 	double lo;
 	double hi;
+	bool every;		/* holds for every observation, not just for their median */
 	bool judged;		/* else published, with verdict info */
 };
 
@@ -42,6 +43,9 @@ const struct mmb_target *mmb_target_find(const char *id);
 
 /** mmb_judge() - PASS, FAIL, or INFO when there is nothing to be judged. */
 enum mmb_verdict mmb_judge(const struct mmb_target *target, double median);
+
+/** mmb_judge_all() - the same of a whole series, where the target is one for every observation. */
+enum mmb_verdict mmb_judge_all(const struct mmb_target *target, const struct mmb_summary *sum);
 
 enum mmb_row_kind {
 	MMB_ROW_CONTROL,

@@ -78,7 +78,7 @@ static void judge(const struct mmb_case *c, struct mmb_row *row)
 	} else if (c->noisy) {
 		mmb_row_reason(row, MMB_NOISY, c->noise);
 	} else {
-		row->verdict = mmb_judge(row->target, row->sum.median);
+		row->verdict = mmb_judge_all(row->target, &row->sum);
 	}
 }
 

@@ -36,26 +36,18 @@ static void no_number_fails_where_judged(void **state)
 	assert_int_equal(judge("L4.stream", NAN), MMB_FAIL);
 }
 
-/* The one-shot engine behind an ioctl cannot reach these: published, with target, not judged. */
-static void published_targets_are_info(void **state)
-{
-	static const char *const ids[] = {
-		"D1.64KiB.to_device", "D1.512KiB.from_device", "D4.nvme", "D4.edu", "D6.64B",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		assert_non_null(mmb_target_find(ids[i]));
-		assert_int_equal(judge(ids[i], 0.001), MMB_INFO);
-	}
-}
-
+/* What a queue is judged by, its one-shot and page-list variants are not. */
 static void variants_have_no_target_of_their_own(void **state)
 {
 	static const char *const ids[] = {
 		"L1.store", "L1.load32", "L3", "D2.to_device", "D2.4KiB.to_device",
-		"D1.64KiB.to_device.vmalloc", "D1.64KiB.to_device.pages.spin", "D1.4KiB.to_device",
-		"D4.nvme.ours", "",
+		"D1.oneshot.64KiB.to_device", "D1.oneshot.512KiB.from_device.vmalloc",
+		"D1.64KiB.to_device.vmalloc", "D1.64KiB.to_device.queue", "D1.4KiB.to_device",
+		"D1.64KiB.to_device.depth16", "D1.128KiB.to_device", "D1.256KiB.to_device",
+		"D1.128KiB.to_device.vmalloc.depth16", "D4.nvme.ours", "D6.oneshot.64B",
+		"D6.64B.store", "B1.descriptor.1", "X2.oneshot_spin", "X2.8.share", "X4.depth64.last",
+		"S2.256KiB.queues", "S3.inline.2MiB.over", "S3.auto.2MiB.longest", "S3.probe.auto.2MiB",
+		"S4.2MiB.inline", "S4.2MiB.auto.copy", "",
 	};
 
 	(void)state;
@@ -63,6 +55,82 @@ static void variants_have_no_target_of_their_own(void **state)
 		assert_null(mmb_target_find(ids[i]));
 		assert_int_equal(judge(ids[i], 0), MMB_INFO);
 	}
+}
+
+static void queue_rows_are_judged(void **state)
+{
+	static const struct {
+		const char *id;
+		double good;
+		double bad;
+	} rows[] = {
+		{ "D1.64KiB.to_device", 0.8, 0.79 },
+		{ "D1.512KiB.from_device", 0.95, 0.94 },
+		{ "D1.2MiB.to_device", 0.95, 0.94 },
+		{ "D1.128KiB.to_device.depth16", 0.95, 0.94 },
+		{ "D1.1MiB.from_device.depth16", 0.95, 0.94 },
+		{ "D4.nvme", 200, 199 },
+		{ "D4.edu", 300000, 299999 },
+		{ "D6.64B", 1.4, 1.41 },
+		{ "D6.4KiB", 1.7, 1.71 },
+		{ "B1", 0.5, 0.51 },
+		{ "B1.descriptor.64", 100, 101 },
+		{ "X2.1.writes", 1, 0 },
+		{ "X2.64.writes", 1, 2 },
+		{ "X2.64.reads", 0, 1 },
+		{ "X2.64.share", 1.0 / 64, 2.0 / 64 },
+		{ "X4.depth1", 1, 0 },
+		{ "X4.depth64", 1.0 / 32, 3.0 / 64 },
+		{ "S2.256KiB", 0.9, 0.89 },
+		{ "S3.auto.2MiB.over", 0, 1 },
+		{ "S3.auto.2MiB.burst.over", 0, 1 },
+		{ "S4.64B.auto", 1.1, 1.11 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(judge(rows[i].id, rows[i].good), MMB_PASS);
+		assert_int_equal(judge(rows[i].id, rows[i].bad), MMB_FAIL);
+	}
+}
+
+static enum mmb_verdict judge_series(const char *id, const double *v, size_t n)
+{
+	struct mmb_summary sum;
+
+	assert_int_equal(mmb_summarize(v, n, &sum), 0);
+	return mmb_judge_all(mmb_target_find(id), &sum);
+}
+
+/* A count that is off once in a hundred has a median that is not. */
+static void a_count_holds_every_time_or_fails(void **state)
+{
+	double v[100];
+
+	(void)state;
+	for (size_t i = 0; i < 100; i++)
+		v[i] = 1;
+	assert_int_equal(judge_series("X2.64.writes", v, 100), MMB_PASS);
+	v[70] = 2;
+	assert_int_equal(judge_series("X2.64.writes", v, 100), MMB_FAIL);
+	v[70] = 0;
+	assert_int_equal(judge_series("X2.64.writes", v, 100), MMB_FAIL);
+	for (size_t i = 0; i < 100; i++)
+		v[i] = 0;
+	assert_int_equal(judge_series("X2.poll", v, 100), MMB_PASS);
+	v[3] = 1;
+	assert_int_equal(judge_series("X2.poll", v, 100), MMB_PASS);
+	assert_int_equal(judge_series("L3", v, 100), MMB_INFO);
+}
+
+/* A ratio is judged by its median: single rounds may be anything. */
+static void a_ratio_is_judged_by_its_median(void **state)
+{
+	const double v[] = { 0.5, 0.96, 0.96, 0.96, 7 };
+
+	(void)state;
+	assert_int_equal(judge_series("D1.2MiB.to_device", v, 5), MMB_PASS);
+	assert_int_equal(judge_series("S2.1MiB", v, 5), MMB_PASS);
 }
 
 static void rows_are_found_by_id(void **state)
@@ -94,7 +162,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(floor_and_ceiling),
 		cmocka_unit_test(no_number_fails_where_judged),
-		cmocka_unit_test(published_targets_are_info),
+		cmocka_unit_test(queue_rows_are_judged),
+		cmocka_unit_test(a_count_holds_every_time_or_fails),
+		cmocka_unit_test(a_ratio_is_judged_by_its_median),
 		cmocka_unit_test(variants_have_no_target_of_their_own),
 		cmocka_unit_test(rows_are_found_by_id),
 	};

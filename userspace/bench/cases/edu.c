@@ -18,7 +18,6 @@
 #include "../env.h"
 #include "../pci.h"
 #include "../pinned.h"
-#include "../transfer.h"
 #include "peers.h"
 
 #define EDU_VENDOR		0x1234

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * ladder.c - ways of learning that a transfer has finished (D7), and what is left of a transfer
- * when nothing is transferred (D6).
+ * ladder.c - ways of learning that a transfer has finished (D7), and what is left of a
+ * one-shot transfer when nothing is transferred (D6.oneshot; the queue's is in queue.c).
  *
  * Counted from the submit call until the process knows; collecting the result afterwards is not
  * part of it, except with the wait ioctl, where both are one.
@@ -20,8 +20,7 @@ static const struct mmb_group ladder_group = {
 
 static const struct mmb_group submit_group = {
 	.title = "One-shot transfer against the bare system call it needs",
-	.meaning = "The same ioctl path and register read with nothing to transfer. User-mode queues, "
-		   "which need no system call, are not in this version.",
+	.meaning = "The same ioctl path and register read with nothing to transfer.",
 	.unit = "ns each",
 	.shown_unit = "us each",
 	.shown_per = 1000,
@@ -95,9 +94,9 @@ static enum mmb_rc idle_run(struct mmb_arm *arm, uint64_t ops)
 static enum mmb_rc submit_setup(struct mmb_case *c)
 {
 	const char *size = MMB_SIZE_NAME(c->len);
-	struct mmb_arm *idle = mmb_arm_add(c, MMB_TEXT("D6.%s.nothing", size),
+	struct mmb_arm *idle = mmb_arm_add(c, MMB_TEXT("D6.oneshot.%s.nothing", size),
 					   "register write ioctl, one mapped read", idle_run);
-	struct mmb_arm *dma = mmb_arm_add(c, MMB_TEXT("D6.%s.submit_spin", size),
+	struct mmb_arm *dma = mmb_arm_add(c, MMB_TEXT("D6.oneshot.%s.submit_spin", size),
 					  MMB_TEXT("%s transfer, spinning", size),
 					  mmb_transfer_seen_run);
 
@@ -105,7 +104,7 @@ static enum mmb_rc submit_setup(struct mmb_case *c)
 	idle->ops = OPS;
 	dma->flags = MMB_ARM_SELF_TIMED;
 	dma->ops = OPS;
-	mmb_pair_add(c, MMB_TEXT("D6.%s", size),
+	mmb_pair_add(c, MMB_TEXT("D6.oneshot.%s", size),
 		     MMB_TEXT("submit to seen / same with nothing to do, %s", size), dma, idle);
 	return mmb_transfer_new(dma, MMAPDEMO_TECH_PAGES, MMAPDEMO_DMA_TO_DEVICE, MMD_DMA_SPIN,
 				c->len);
@@ -132,7 +131,7 @@ void mmb_plan_ladder(struct mmb_plan *plan, const struct mmb_options *opt)
 		const char *size = MMB_SIZE_NAME(sizes[i]);
 
 		mmb_plan_add(plan, &submit_ops, MMB_TEXT("submit.%s", size),
-			     MMB_TEXT("D6.%s", size),
+			     MMB_TEXT("D6.oneshot.%s", size),
 			     "one-shot submit against a bare ioctl")->len = sizes[i];
 	}
 }

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../transfer.h"
+#include "../copy.h"
 
 #define BLOCK		4096u
 #define SPAN		(1u << 20)	/* of the disk that is read */
@@ -23,8 +23,8 @@
 
 const struct mmb_group mmb_peer_group = {
 	.title = "Peers: 4 KiB from a device, one at a time",
-	.meaning = "Other devices of the same machine, through their drivers; ours in turn with each. "
-		   "edu waits 100 ms by design.",
+	.meaning = "Other devices of the same machine, through their drivers; ours, by a queue and polled, "
+		   "in turn with each. edu waits 100 ms by design.",
 	.unit = "ns per 4 KiB",
 	.shown_unit = "us per 4 KiB",
 	.shown_per = 1000,
@@ -34,44 +34,49 @@ const struct mmb_group mmb_peer_group = {
 
 enum mmb_rc mmb_peer_ours(struct mmb_case *c, const char *name, struct mmb_arm *peer)
 {
+	const struct mmb_copy_spec spec = {
+		.technique = MMAPDEMO_TECH_PAGES, .direction = MMAPDEMO_DMA_FROM_DEVICE,
+		.len = BLOCK,
+	};
 	struct mmb_arm *arm = mmb_arm_add(c, MMB_TEXT("D4.%s.ours", name),
-					  MMB_TEXT("mmapdemo beside %s, polled", name),
-					  mmb_transfer_run);
+					  MMB_TEXT("mmapdemo beside %s, queue, polled", name),
+					  mmb_copy_run);
 
-	arm->flags = MMB_ARM_SELF_TIMED;
-	arm->ops = OPS;
 	mmb_pair_add(c, MMB_TEXT("D4.%s", name), MMB_TEXT("4 KiB from %s / from mmapdemo", name),
 		     peer, arm);
-	return mmb_transfer_new(arm, MMAPDEMO_TECH_PAGES, MMAPDEMO_DMA_FROM_DEVICE, MMD_DMA_SPIN,
-				BLOCK);
+	return mmb_copy_new(arm, &spec);
 }
 
 static struct mmb_arm *ours(struct mmb_case *c)
 {
 	for (size_t i = 0; i < c->n_arms; i++)
-		if (c->arm[i].run == mmb_transfer_run)
+		if (c->arm[i].run == mmb_copy_run)
 			return &c->arm[i];
 	return NULL;
 }
 
 enum mmb_rc mmb_peer_ours_prepare(struct mmb_case *c)
 {
-	struct mmb_transfer *t = ours(c)->data;
+	struct mmb_copy *k = ours(c)->data;
 
-	mmb_proof_prepare(&t->proof);
+	if (!ours(c)->skip)
+		mmb_proof_prepare(&k->proof);
 	return MMB_OK;
 }
 
 enum mmb_rc mmb_peer_ours_verify(struct mmb_case *c)
 {
-	struct mmb_transfer *t = ours(c)->data;
-	enum mmb_rc rc = mmb_proof_guards(c, ours(c)->what, &t->proof);
+	struct mmb_copy *k = ours(c)->data;
+	enum mmb_rc rc;
 
+	if (ours(c)->skip)
+		return MMB_OK;
+	rc = mmb_proof_guards(c, ours(c)->what, &k->proof);
 	if (rc)
 		return rc;
-	mmb_proof_prepare(&t->proof);
-	rc = mmb_transfer(t, NULL);
-	return rc ? rc : mmb_proof_check(c, ours(c)->what, &t->proof);
+	mmb_proof_prepare(&k->proof);
+	rc = mmb_copy_batch(k);
+	return rc ? rc : mmb_proof_check(c, ours(c)->what, &k->proof);
 }
 
 void mmb_peer_ours_free(struct mmb_case *c)

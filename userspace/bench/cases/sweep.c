@@ -3,8 +3,9 @@
  * sweep.c - DMA over transfer sizes: both directions, three kinds of memory, three ways of learning
  * of the end, against the host's bare memcpy of the same memory and a copy by the guest's CPU.
  *
- * D1 is the share of the host's memcpy bandwidth that a transfer reaches, D2 how much faster it is
- * than the CPU doing the copy through the mapping. A transfer is counted from the submit call until
+ * D1.oneshot is the share of the host's memcpy bandwidth that a transfer reaches, system calls and all
+ * (queues, which need none, have a sweep of their own), D2 how much faster it is than the CPU doing
+ * the copy through the mapping. A transfer is counted from the submit call until
  * its result has been collected. Each size and direction is a case: all its ways are taken in turn.
  */
 #include <math.h>
@@ -158,11 +159,11 @@ static void add_pairs(struct mmb_case *c, const struct arms *a)
 	const char *words = c->direction == MMAPDEMO_DMA_TO_DEVICE ? "to device" : "from device";
 	bool detail = !is_landmark(c->len);
 
-	pair(c, MMB_TEXT("D1.%s.%s", size, way),
+	pair(c, MMB_TEXT("D1.oneshot.%s.%s", size, way),
 	     MMB_TEXT("DMA bandwidth / host memcpy, %s %s", size, words), a->host, a->dma[0][0],
 	     detail);
 	for (size_t t = 1; t < N_TECH; t++)
-		pair(c, MMB_TEXT("D1.%s.%s.%s", size, way, mmd_technique_name(techniques[t])),
+		pair(c, MMB_TEXT("D1.oneshot.%s.%s.%s", size, way, mmd_technique_name(techniques[t])),
 		     MMB_TEXT("the same, %s buffer", mmd_technique_name(techniques[t])), a->host,
 		     a->dma[t][0], true);
 	pair(c, MMB_TEXT("D2.%s.%s", size, way),
@@ -183,7 +184,7 @@ static enum mmb_rc add_transfers(struct mmb_case *c, struct arms *a, const char 
 		for (size_t m = 0; m < N_MODES; m++) {
 			const char *tech = mmd_technique_name(techniques[t]);
 			struct mmb_arm *arm = mmb_arm_add(c,
-				MMB_TEXT("D1.%s.%s.%s.%s", size, way, tech,
+				MMB_TEXT("D1.oneshot.%s.%s.%s.%s", size, way, tech,
 					 mmd_dma_mode_name(modes[m])),
 				MMB_TEXT("DMA, %s, %s", tech, mmb_mode_text(modes[m])),
 				mmb_transfer_run);
@@ -209,7 +210,7 @@ static enum mmb_rc setup(struct mmb_case *c)
 	if (!a)
 		abort();
 	c->priv = a;
-	a->host = mmb_arm_add(c, MMB_TEXT("control.host_memcpy.%s.%s", size, way),
+	a->host = mmb_arm_add(c, MMB_TEXT("control.host_memcpy.oneshot.%s.%s", size, way),
 			      MMB_TEXT("host memcpy, %s %s", size, way), mmb_host_copy_run);
 	rc = mmb_transfer_new(a->host, MMAPDEMO_TECH_PAGES, c->direction, MMD_DMA_WAIT, c->len);
 	if (rc)
@@ -276,25 +277,6 @@ static void print_head(FILE *out)
 		"spin", "eventfd", "ioctl", "spin", "spin", "[GB/s]", "in the guest");
 }
 
-static void print_cell(FILE *out, const struct mmb_arm *arm)
-{
-	const struct mmb_row *row = arm->row;
-	struct mmb_summary sum;
-	double ns = NAN;
-
-	/* A control's row gathers all cases; here, its rounds of this one. */
-	if (arm->flags & MMB_ARM_CONTROL) {
-		if (!arm->skip && !mmb_summarize(arm->seen.v, arm->seen.n, &sum))
-			ns = sum.p50;
-	} else if (row && row->sum.n) {
-		ns = row->sum.p50;
-	}
-	if (row && row->verdict == MMB_INCONCLUSIVE)
-		fprintf(out, " %9s", "?");
-	else
-		fprintf(out, " %9s", MMB_NUM(ns / 1000));
-}
-
 static double p50_of(const struct mmb_arm *arm)
 {
 	return arm->row && arm->row->sum.n ? arm->row->sum.p50 : NAN;
@@ -311,12 +293,12 @@ static void print_case(FILE *out, const struct mmb_case *c)
 	}
 	fprintf(out, "  %-8s", MMB_SIZE_NAME(c->len));
 	cpu = p50_of(a->cpu);
-	print_cell(out, a->host);
-	print_cell(out, a->cpu);
+	mmb_print_cell(out, a->host, 1000);
+	mmb_print_cell(out, a->cpu, 1000);
 	for (size_t m = 0; m < N_MODES; m++)
-		print_cell(out, a->dma[0][m]);
-	print_cell(out, a->dma[1][0]);
-	print_cell(out, a->dma[2][0]);
+		mmb_print_cell(out, a->dma[0][m], 1000);
+	mmb_print_cell(out, a->dma[1][0], 1000);
+	mmb_print_cell(out, a->dma[2][0], 1000);
 	for (size_t t = 0; t < N_TECH; t++)
 		for (size_t m = 0; m < N_MODES; m++)
 			best = fmin(best, p50_of(a->dma[t][m]));
@@ -340,7 +322,7 @@ void mmb_plan_sweep(struct mmb_plan *plan, const struct mmb_options *opt)
 			bool d2 = w == 1 && opt->sizes[i] == D2_SIZE;
 			struct mmb_case *c = mmb_plan_add(plan, ops[w],
 				MMB_TEXT("dma.%s.%s", size, way),
-				MMB_TEXT("%sD1.%s.%s D2.%s.%s", d2 ? "D2 " : "", size, way, size,
+				MMB_TEXT("%sD1.oneshot.%s.%s D2.%s.%s", d2 ? "D2 " : "", size, way, size,
 					 way), "DMA, CPU copy, host memcpy");
 
 			c->len = opt->sizes[i];

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+/*
+ * copy.c - copies by a user-mode queue: prepared, submitted, polled, timed and proven.
+ */
+#include "copy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "transfer.h"
+
+#define GUARD	64u
+
+/* --- making one --------------------------------------------------------------------------- */
+
+static const char *why_not(int err)
+{
+	if (err == -EOPNOTSUPP)
+		return "this memory is reached through bounce buffers: no queue can use it";
+	if (err == -ENOMEM || err == -EDQUOT)
+		return "the memory or window for it was not to be had";
+	return "the driver refuses to allocate it or to make a window over it";
+}
+
+/* Both sides with guards, the one in device memory an odd number of pages away. */
+static bool place(struct mmb_copy *k, const struct mmb_copy_spec *spec, const struct mmb_mem *mem,
+		  const struct mmb_mem *dev, uint32_t mem_window, uint32_t dev_window)
+{
+	uint64_t mem_off = MMB_PAGE + spec->shift;
+	uint64_t dev_off = mmb_transfer_skew(k->c) + spec->shift;
+	volatile unsigned char *in_mem, *in_dev;
+	struct mmd_place at_mem, at_dev;
+
+	if (mem_off + spec->len + GUARD > mem->buf.len ||
+	    dev_off + spec->len + GUARD > dev->buf.len)
+		return false;
+	in_mem = mmd_mmio_at(mem->map.ptr, mem_off);
+	in_dev = mmd_mmio_at(dev->map.ptr, dev_off);
+	at_mem = mmd_at(mem_window, mem_off);
+	at_dev = mmd_at(dev_window, dev_off);
+	k->src = spec->direction == MMAPDEMO_DMA_TO_DEVICE ? at_mem : at_dev;
+	k->dst = spec->direction == MMAPDEMO_DMA_TO_DEVICE ? at_dev : at_mem;
+	k->proof.from = spec->direction == MMAPDEMO_DMA_TO_DEVICE ? in_mem : in_dev;
+	k->proof.to = spec->direction == MMAPDEMO_DMA_TO_DEVICE ? in_dev : in_mem;
+	k->proof.len = spec->len;
+	k->proof.before = GUARD;
+	k->proof.behind = GUARD;
+	return true;
+}
+
+enum mmb_rc mmb_copy_new(struct mmb_arm *arm, const struct mmb_copy_spec *spec)
+{
+	struct mmb_case *c = arm->c;
+	struct mmb_unit *u = spec->unit;
+	struct mmb_copy *k = calloc(1, sizeof(*k));
+	struct mmb_mem *mem, *dev;
+	uint32_t mem_window, dev_window;
+	enum mmb_rc rc = MMB_OK;
+	int err;
+
+	if (!k)
+		abort();
+	arm->data = k;
+	arm->flags |= MMB_ARM_SELF_TIMED;
+	arm->bytes = spec->len;
+	if (!u)
+		rc = mmb_unit_main(c, &u);
+	if (!rc)
+		rc = mmb_unit_queue(c, u, spec->queue, &k->q);
+	if (rc)
+		return rc;
+	k->c = c;
+	k->unit = u;
+	k->len = (uint32_t)spec->len;
+	k->depth = spec->depth ? spec->depth : 1;
+	k->stamp = c->s->opt->seed << 32;
+	err = mmb_unit_memory(u, MMAPDEMO_TECH_BAR, &dev, &dev_window);
+	if (!err)
+		err = mmb_unit_memory(u, spec->technique, &mem, &mem_window);
+	if (err == -ENODEV)
+		return MMB_GONE;
+	if (err)
+		arm->skip = why_not(err);
+	else if (!place(k, spec, mem, dev, mem_window, dev_window))
+		arm->skip = "larger than the memory that could be had";
+	return MMB_OK;
+}
+
+void mmb_copies_free(struct mmb_case *c)
+{
+	for (size_t i = 0; i < c->n_arms; i++) {
+		free(c->arm[i].data);
+		c->arm[i].data = NULL;
+	}
+}
+
+/* --- running it --------------------------------------------------------------------------- */
+
+bool mmb_copy_submit(const struct mmb_copy *k)
+{
+	struct mmd_queue *q = k->q;
+
+	for (uint32_t i = 0; i < k->depth; i++) {
+		struct mmapdemo_hw_sqe *sqe = mmd_queue_slot(q);
+
+		/* Batches are smaller than the ring and read to their end: there is room. */
+		mmd_sqe_copy(sqe, k->dst, k->src, k->len, q->tail);
+		mmd_queue_advance(q);
+	}
+	return mmd_queue_kick(q);
+}
+
+static enum mmb_rc gave_up(const struct mmb_copy *k, int err)
+{
+	if (err == -ETIMEDOUT)
+		return mmb_wrong(k->c, "%s: descriptor %u was not completed within 5 s",
+				 mmd_path(k->unit->dev), k->q->head);
+	return mmb_failed(k->c, MMD_CALL_QUEUE_WAIT, err);
+}
+
+static enum mmb_rc bad_completion(const struct mmb_copy *k, uint16_t status, uint32_t bytes)
+{
+	return mmb_wrong(k->c, "%s: descriptor %u ends with status %s, %u of %u bytes",
+			 mmd_path(k->unit->dev), k->q->head, mmd_cq_status_name(status), bytes,
+			 k->len);
+}
+
+/* Where they lie: copying them out first would be part of what is timed. */
+enum mmb_rc mmb_copy_collect(const struct mmb_copy *k, uint32_t count)
+{
+	struct mmd_queue *q = k->q;
+
+	while (count) {
+		const volatile struct mmapdemo_hw_cqe *cqe = mmd_queue_peek(q);
+		uint32_t bytes, status;
+
+		if (!cqe) {
+			int err = mmd_queue_spin(q, 1, mmd_deadline_ns(MMB_TIMEOUT_NS));
+
+			if (err)
+				return gave_up(k, err);
+			continue;
+		}
+		bytes = MMD_LE32(cqe->bytes);
+		status = MMD_LE16(cqe->status);
+		if (status || bytes != k->len)
+			return bad_completion(k, (uint16_t)status, bytes);
+		mmd_queue_seen(q, 1);
+		count--;
+	}
+	return MMB_OK;
+}
+
+enum mmb_rc mmb_copy_batch(const struct mmb_copy *k)
+{
+	mmb_copy_submit(k);
+	return mmb_copy_collect(k, k->depth);
+}
+
+static volatile uint64_t *word(volatile void *mem, size_t index)
+{
+	return (volatile uint64_t *)mem + index;
+}
+
+void mmb_copy_stamp(struct mmb_copy *k)
+{
+	k->stamp++;
+	*word(k->proof.from, 0) = k->stamp;
+	*word(k->proof.from, k->proof.len / 8 - 1) = k->stamp;
+	mmd_wc_flush();
+}
+
+enum mmb_rc mmb_copy_arrived(const struct mmb_copy *k)
+{
+	if (*word(k->proof.to, 0) == k->stamp &&
+	    *word(k->proof.to, k->proof.len / 8 - 1) == k->stamp)
+		return MMB_OK;
+	return mmb_wrong(k->c, "%s: a copy of %u bytes is reported done, but its data is not there",
+			 mmd_path(k->unit->dev), k->len);
+}
+
+/*
+ * The first batch of a round is not counted: it brings the memory into the cache state that every
+ * later one, and the host's bare copy, finds it in.
+ */
+enum mmb_rc mmb_copy_run(struct mmb_arm *arm, uint64_t ops)
+{
+	struct mmb_copy *k = arm->data;
+	uint64_t start, end;
+	enum mmb_rc rc;
+
+	mmb_copy_stamp(k);
+	rc = mmb_copy_batch(k);
+	start = mmb_now_ns();
+	for (uint64_t i = 0; i < ops && !rc; i++)
+		rc = mmb_copy_batch(k);
+	end = mmb_now_ns();
+	if (rc)
+		return rc;
+	mmb_observe(arm, (double)(end - start) / ((double)ops * k->depth));
+	return mmb_copy_arrived(k);
+}
+
+/* --- the host's bare copy ----------------------------------------------------------------- */
+
+#define HOST_BYTES	(2u << 20)	/* long enough for the host's clock, short enough for a round */
+#define HOST_REPEAT_MAX	16384u
+
+uint64_t mmb_copy_repeat(uint64_t len)
+{
+	uint64_t repeat = HOST_BYTES / len;
+
+	if (!repeat)
+		return 1;
+	return repeat < HOST_REPEAT_MAX ? repeat : HOST_REPEAT_MAX;
+}
+
+enum mmb_rc mmb_copy_host(const struct mmb_copy *k, uint64_t repeat, double *ns)
+{
+	struct mmd_queue *q = k->q;
+	struct mmd_completion done;
+	int err;
+
+	mmd_sqe_timed(mmd_queue_slot(q), k->dst, k->src, k->len, repeat, q->tail);
+	mmd_queue_advance(q);
+	mmd_queue_kick(q);
+	err = mmd_queue_spin(q, 1, mmd_deadline_ns(MMB_TIMEOUT_NS));
+	if (!err)
+		err = mmd_queue_poll(q, &done);
+	if (err)
+		return gave_up(k, err);
+	if (done.status)
+		return bad_completion(k, (uint16_t)done.status, done.bytes);
+	*ns = (double)done.aux / (double)repeat;
+	return MMB_OK;
+}
+
+enum mmb_rc mmb_copy_host_run(struct mmb_arm *arm, uint64_t ops)
+{
+	struct mmb_copy *k = arm->data;
+	enum mmb_rc rc;
+	double ns;
+
+	mmb_copy_stamp(k);
+	rc = mmb_copy_host(k, 1, &ns);
+	for (uint64_t i = 0; i < ops && !rc; i++) {
+		rc = mmb_copy_host(k, mmb_copy_repeat(k->len), &ns);
+		if (!rc)
+			mmb_observe(arm, ns);
+	}
+	return rc ? rc : mmb_copy_arrived(k);
+}
+
+/* --- proof -------------------------------------------------------------------------------- */
+
+static bool is_copy(const struct mmb_arm *arm)
+{
+	return arm->data && !arm->skip;
+}
+
+/* The stamps leave the guards alone: they must still be there after all rounds. */
+enum mmb_rc mmb_copies_prepare(struct mmb_case *c)
+{
+	for (size_t i = 0; i < c->n_arms; i++)
+		if (is_copy(&c->arm[i]))
+			mmb_proof_prepare(&((struct mmb_copy *)c->arm[i].data)->proof);
+	mmd_wc_flush();
+	return MMB_OK;
+}
+
+/* Once more, with every byte looked at. */
+static enum mmb_rc prove(struct mmb_arm *arm)
+{
+	struct mmb_copy *k = arm->data;
+	enum mmb_rc rc;
+	double ns;
+
+	k->proof.seed = k->stamp ^ arm->seen.n;
+	mmb_proof_prepare(&k->proof);
+	mmd_wc_flush();
+	rc = arm->run == mmb_copy_host_run ? mmb_copy_host(k, 1, &ns) : mmb_copy_batch(k);
+	return rc ? rc : mmb_proof_check(arm->c, arm->what, &k->proof);
+}
+
+enum mmb_rc mmb_copies_verify(struct mmb_case *c)
+{
+	enum mmb_rc rc = MMB_OK;
+
+	for (size_t i = 0; i < c->n_arms && !rc; i++)
+		if (is_copy(&c->arm[i]))
+			rc = mmb_proof_guards(c, c->arm[i].what,
+					      &((struct mmb_copy *)c->arm[i].data)->proof);
+	for (size_t i = 0; i < c->n_arms && !rc; i++)
+		if (is_copy(&c->arm[i]))
+			rc = prove(&c->arm[i]);
+	return rc;
+}
