@@ -280,9 +280,16 @@ static bool is_wanted(const struct args *args, const struct copy *copy)
 static int run_all(struct args *args, struct data *data, json_t *runs)
 {
 	uint32_t via, technique, mode;
+	struct mmd_info info;
 	int ret;
 
+	ret = mmd_info(args->tool->dev, &info);
+	if (ret)
+		return tool_explain(args->tool, MMD_CALL_INFO, ret, NULL);
 	for (via = 0; via < COPY_VIA_COUNT; via++) {
+		/* "All" are those that there are. */
+		if (via == COPY_QUEUE && args->via == ALL && !info.num_queues)
+			continue;
 		for (technique = MMAPDEMO_TECH_PAGES; technique <= MMAPDEMO_TECH_COHERENT;
 		     technique++) {
 			for (mode = MMD_DMA_WAIT; mode <= MMD_DMA_SPIN; mode++) {

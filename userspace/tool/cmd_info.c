@@ -152,8 +152,10 @@ static int show_region(struct tool *tool, uint32_t region, json_t *regions)
 	int ret;
 
 	ret = mmd_region_info(tool->dev, region, &buf);
-	if (ret == -EPERM) {
+	/* A driver from before the region answers as if there were none. */
+	if (ret == -EPERM || ret == -EINVAL) {
 		tool_say(tool, "  %-10s refused: %s\n", mmd_region_name(region),
+			 ret == -EINVAL ? "unknown to this driver" :
 			 region == MMAPDEMO_REGION_CTRL ?
 			 "needs CAP_SYS_RAWIO and allow_raw_bar" : "needs an exclusive open");
 		mmd_explain(MMD_CALL_REGION_INFO, ret, &why);

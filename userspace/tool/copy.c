@@ -76,6 +76,10 @@ static int chunk_limit(const struct copy *copy, uint64_t *limit)
 	bytes = copy->technique == MMAPDEMO_TECH_VMALLOC ? info.max_bytes : info.max_contig;
 	bytes = bytes > 2 * COPY_GUARD ? bytes - 2 * COPY_GUARD : 0;
 	if (copy->via == COPY_QUEUE) {
+		if (!info.num_queues)
+			return tool_error(tool, STATUS_NO_DEVICE,
+					  "%s: cannot copy by queue: device or driver has no queues. 'mmapdemo info' "
+					  "shows the versions of both; use --via=dma.", tool->path);
 		bytes /= copy->depth;
 		*limit = bytes < info.queue_max_len ? bytes : info.queue_max_len;
 	} else {
