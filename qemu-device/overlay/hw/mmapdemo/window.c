@@ -6,7 +6,9 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/log.h"
 #include "queue-internal.h"
+#include "trace.h"
 
 #define LIST_PAGE_BYTES (MMAPDEMO_WINDOW_LIST_ENTRIES * sizeof(uint64_t))
 
@@ -74,16 +76,32 @@ static uint32_t window_set_cfg(MmapdemoState *s, MmapdemoWindow *w,
         if (cfg) {
             return MMAPDEMO_ERR_BUSY;
         }
+        /* On return no byte moves through it, and none will */
+        mmapdemo_queues_hold(s);
         w->cfg = 0;
+        w->serial = 0;
+        w->epoch = 0;
+        mmapdemo_queues_release(s);
+        trace_mmapdemo_window_clear(s->name, w - s->queues->window);
         return MMAPDEMO_ERR_NONE;
     }
     if (cfg & MMAPDEMO_WCFG_VALID) {
         w->status = mmapdemo_window_check(s, w, cfg);
         if (w->status) {
             cfg &= ~MMAPDEMO_WCFG_VALID;
+            qemu_log_mask(LOG_GUEST_ERROR,
+                          "%s: window %td does not become valid: status %u\n",
+                          s->name, w - s->queues->window, w->status);
         }
     }
+    mmapdemo_queues_hold(s);
     w->cfg = cfg;
+    if (cfg & MMAPDEMO_WCFG_VALID) {
+        w->serial = ++s->queues->window_serial;
+        trace_mmapdemo_window_set(s->name, w - s->queues->window, w->addr,
+                                  w->len, cfg);
+    }
+    mmapdemo_queues_release(s);
     return MMAPDEMO_ERR_NONE;
 }
 

@@ -31,6 +31,7 @@ int main(int argc, char **argv)
         add_plug_tests();
         add_migration_tests();
         add_vcpu_tests();
+        add_queue_core_tests();
     }
     return g_test_run();
 }

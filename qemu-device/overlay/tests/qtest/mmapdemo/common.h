@@ -204,5 +204,6 @@ void add_life_tests(void);
 void add_plug_tests(void);
 void add_migration_tests(void);
 void add_vcpu_tests(void);
+void add_queue_core_tests(void);
 
 #endif /* MMAPDEMO_QTEST_COMMON_H */
