@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * queue-eventfd.c - sleep until a queue has work done: cq_event, one more look, poll(2).
+ * queue-eventfd.c - sleep until a queue has work done: cq_event, then poll(2) on an eventfd.
  *
  * An interrupt is sent for the completion that was asked for and for no other: of eight copies the
  * last one wakes. mmd_queue_wait() does the same in one call.
@@ -53,14 +53,18 @@ int main(void)
 		mmd_queue_push(q, &sqe);
 	}
 	last = q->tail - 1;
+	/*
+	 * Armed before the kick, so the interrupt is sure to come. Armed after it, a completion may be
+	 * there already: then mmd_queue_arm() says so, and there may be nothing to wait for.
+	 */
+	mmd_queue_arm(q, last);
 	mmd_queue_kick(q);
-	/* Armed before the look: a completion that comes in between is either seen or interrupts. */
-	while (!mmd_queue_arm(q, last)) {
-		pfd = (struct pollfd) { .fd = q->eventfd, .events = POLLIN };
+	pfd = (struct pollfd) { .fd = q->eventfd, .events = POLLIN };
+	do {
 		if (poll(&pfd, 1, 5000) != 1 || read(q->eventfd, &count, sizeof(count)) < 0)
 			must(MMD_CALL_QUEUE_WAIT, -ETIMEDOUT);
 		wakeups++;
-	}
+	} while (!mmd_queue_done(q, last));
 	while (!mmd_queue_poll(q, &done)) {
 		printf("copy %" PRIu64 ": %u bytes, %s\n", done.user, done.bytes,
 		       mmd_cq_status_name(done.status));

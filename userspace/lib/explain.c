@@ -73,8 +73,9 @@ static const struct row {
 	{ MMD_CALL_OPEN, EINVAL, "unknown open flags", "" },
 
 	{ MMD_CALL_REGION_INFO, EINVAL, "no such region", "" },
+	{ MMD_CALL_REGION_INFO, EOPNOTSUPP, "the device has no such region", "" },
 	{ MMD_CALL_REGION_INFO, EPERM, "not allowed for this file",
-	  "Region mem takes an exclusive open (MMD_OPEN_EXCL); region ctrl takes CAP_SYS_RAWIO and the "
+	  "Regions mem and alias take an exclusive open (MMD_OPEN_EXCL); region ctrl takes CAP_SYS_RAWIO and the "
 	  "module parameter allow_raw_bar (modprobe mmapdemo allow_raw_bar=1)." },
 
 	{ MMD_CALL_BUF_ALLOC, EINVAL, "length, technique, cache type or flags not valid",

@@ -152,10 +152,11 @@ static int show_region(struct tool *tool, uint32_t region, json_t *regions)
 	int ret;
 
 	ret = mmd_region_info(tool->dev, region, &buf);
-	/* A driver from before the region answers as if there were none. */
-	if (ret == -EPERM || ret == -EINVAL) {
+	/* Unknown to an older driver, or not on this device: that is an answer too. */
+	if (ret == -EPERM || ret == -EINVAL || ret == -EOPNOTSUPP) {
 		tool_say(tool, "  %-10s refused: %s\n", mmd_region_name(region),
 			 ret == -EINVAL ? "unknown to this driver" :
+			 ret == -EOPNOTSUPP ? "the device has none" :
 			 region == MMAPDEMO_REGION_CTRL ?
 			 "needs CAP_SYS_RAWIO and allow_raw_bar" : "needs an exclusive open");
 		mmd_explain(MMD_CALL_REGION_INFO, ret, &why);

@@ -113,12 +113,13 @@ int cmd_queue(struct tool *tool, int argc, char **argv)
 		return tool_error(tool, STATUS_NO_DEVICE,
 				  "%s: cannot list its queues: device or driver has none. 'mmapdemo info' shows the "
 				  "versions of both.", tool->path);
-	tool_say(tool, "QUEUE  %-8s  %-8s  %10s  %10s  SLOTS     PD  VECTOR\n", "STATE", "ERROR",
-		 "AT", "HEAD");
 	for (queue = 0; queue < info.num_queues; queue++) {
 		ret = read_queue(tool, queue, values);
 		if (ret)
 			return ret;
+		if (!queue)
+			tool_say(tool, "QUEUE  %-8s  %-8s  %10s  %10s  SLOTS     PD  VECTOR\n", "STATE",
+				 "ERROR", "AT", "HEAD");
 		used += values[STATE] != MMAPDEMO_QSTATE_DISABLED;
 		if (args.all || values[STATE] != MMAPDEMO_QSTATE_DISABLED)
 			show_queue(tool, queue, values, rows);
