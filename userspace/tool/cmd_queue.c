@@ -84,7 +84,7 @@ static void show_queue(struct tool *tool, uint32_t queue, const uint32_t *values
 	tool_say(tool, "%5u  %-8s  %-8s  %10u  %10u  %5u  %5u  %6u\n", queue,
 		 mmd_queue_state_name(values[STATE]), mmd_queue_error_name(values[ERROR]),
 		 values[ERROR_INDEX], values[HEAD],
-		 values[LOG2N] < 32 ? 1u << values[LOG2N] : 0, values[PD], values[VECTOR]);
+		 values[LOG2N] && values[LOG2N] < 32 ? 1u << values[LOG2N] : 0, values[PD], values[VECTOR]);
 	json_array_append_new(rows, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I}",
 		"queue", (json_int_t)queue, "state", mmd_queue_state_name(values[STATE]),
 		"error", mmd_queue_error_name(values[ERROR]),

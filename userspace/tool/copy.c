@@ -100,7 +100,12 @@ static int prepare_mem(struct copy *copy)
 	best = copy->via == COPY_QUEUE && limit > QUEUE_CHUNK ? QUEUE_CHUNK : limit;
 	if (!copy->chunk)
 		copy->chunk = copy->len < best ? copy->len : (size_t)best;
-	if (copy->chunk > limit || !limit)
+	if (copy->chunk > limit && copy->via == COPY_QUEUE)
+		return tool_error(tool, STATUS_USAGE,
+				  "--chunk: %zu bytes in one descriptor: %u of technique %s can have at most %" PRIu64
+				  " each. Use less, a smaller --depth, or another technique.", copy->chunk,
+				  copy->depth, mmd_technique_name(copy->technique), limit);
+	if (copy->chunk > limit)
 		return tool_error(tool, STATUS_USAGE,
 				  "--chunk: %zu bytes in one transfer of technique %s: at most %" PRIu64
 				  " are possible. Use less, or another technique.", copy->chunk,
