@@ -42,17 +42,19 @@ static bool is_memory(const struct mmapdemo_technique *tech)
 	return tech->id != MMAPDEMO_TECH_BAR;
 }
 
-static int charge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len)
+/* For @handles of them, 0 or 1: ring and doorbell of a queue have none, but a ring has bytes. */
+static int charge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len,
+		  u32 handles)
 {
 	u64 bytes = is_memory(tech) ? len : 0;
 	int ret = 0;
 
 	spin_lock(&mf->mdev->buf_lock);
-	if (mf->num_bufs >= mmapdemo_max_bufs || mf->num_bytes > mmapdemo_max_bytes ||
+	if (mf->num_bufs + handles > mmapdemo_max_bufs || mf->num_bytes > mmapdemo_max_bytes ||
 	    bytes > mmapdemo_max_bytes - mf->num_bytes) {
 		ret = -EDQUOT;
 	} else {
-		mf->num_bufs++;
+		mf->num_bufs += handles;
 		mf->num_bytes += bytes;
 	}
 	spin_unlock(&mf->mdev->buf_lock);
@@ -199,6 +201,17 @@ struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id)
 	return buf ?: ERR_PTR(-ENOENT);
 }
 
+/* The same by handle. What a queue consists of has an offset, and no handle. */
+struct mmapdemo_buf *mmapdemo_buf_get_handle(struct mmapdemo_file *mf, u32 handle)
+{
+	struct mmapdemo_buf *buf = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(handle));
+
+	if (IS_ERR(buf) || !(buf->object.attrs & MMAPDEMO_OBJ_QUEUE))
+		return buf;
+	mmapdemo_buf_put(buf);
+	return ERR_PTR(-ENOENT);
+}
+
 /* Take the handle away; the offset stays taken until buf_destroy(). False if there is none. */
 static bool handle_drop(struct mmapdemo_buf *buf)
 {
@@ -247,12 +260,18 @@ static const struct {
 	[MMAPDEMO_REGION_MEM] = {
 		&mmapdemo_tech_bar, MMAPDEMO_CACHE_WC, MMAPDEMO_OBJ_EXCLUSIVE, 0, 0,
 	},
+	[MMAPDEMO_REGION_ALIAS] = {
+		&mmapdemo_tech_alias, MMAPDEMO_CACHE_UC, MMAPDEMO_OBJ_EXCLUSIVE, 0, 0,
+	},
 };
 
 static int region_create(struct mmapdemo_dev *mdev, u32 region)
 {
 	struct mmapdemo_buf *buf;
 	int ret;
+
+	if (region == MMAPDEMO_REGION_ALIAS && !mdev->alias.size)
+		return 0;
 
 	buf = buf_create(mdev, region_table[region].tech, region_table[region].len);
 	if (!buf)
@@ -265,6 +284,9 @@ static int region_create(struct mmapdemo_dev *mdev, u32 region)
 	} else if (buf->tech == &mmapdemo_tech_bar) {
 		buf->phys = mdev->mem.phys;
 		buf->object.len = mdev->mem.size;
+	} else if (buf->tech == &mmapdemo_tech_alias) {
+		buf->phys = mdev->alias.phys;
+		buf->object.len = mdev->alias.size;
 	} else {
 		ret = buf->tech->alloc(buf);
 		if (ret) {
@@ -304,6 +326,8 @@ int mmapdemo_ioctl_region_info(struct mmapdemo_file *mf, struct mmapdemo_region_
 	if (arg->region >= MMAPDEMO_NUM_REGIONS)
 		return -EINVAL;
 	buf = mf->mdev->regions[arg->region];
+	if (!buf)
+		return -EOPNOTSUPP;
 	ret = mmapdemo_who_check(&buf->object, mmapdemo_file_access(mf));
 	if (ret)
 		return ret;
@@ -317,11 +341,8 @@ int mmapdemo_ioctl_region_info(struct mmapdemo_file *mf, struct mmapdemo_region_
 
 /* --- BUF_ALLOC, BUF_FREE, BUF_INFO ---------------------------------------------------------- */
 
-/*
- * Charged already. On failure the buffer is gone. On success it can be found, and so freed at any
- * moment by a thread that guesses its handle: not the caller's any more.
- */
-static int buf_publish(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, u32 *id)
+/* Charged already. A place among the offsets, and what is to be there. On failure @buf is gone. */
+static int buf_make(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, bool has_handle)
 {
 	struct mmapdemo_dev *mdev = mf->mdev;
 	int ret;
@@ -335,18 +356,17 @@ static int buf_publish(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, u32 *
 		ret = -ENOMEM;
 		goto free;
 	}
-	ret = buf->tech->alloc(buf);
+	ret = buf->tech->alloc ? buf->tech->alloc(buf) : 0;
 	if (ret)
 		goto erase;
 
 	down_read(&mdev->res_lock);
 	spin_lock(&mdev->buf_lock);
 	list_add_tail(&buf->node, &mdev->bufs);
-	list_add_tail(&buf->handle_node, &mf->handles);
+	if (has_handle)
+		list_add_tail(&buf->handle_node, &mf->handles);
 	spin_unlock(&mdev->buf_lock);
 	up_read(&mdev->res_lock);
-	*id = buf->id;
-	xa_store(&mdev->objects, buf->id, buf, GFP_KERNEL_ACCOUNT);
 	return 0;
 
 erase:
@@ -354,6 +374,74 @@ erase:
 free:
 	kfree(buf);
 	return ret;
+}
+
+/**
+ * mmapdemo_buf_publish() - let a buffer be found
+ * @buf: from buf_make()
+ *
+ * And so be freed, at any moment, by a thread that guesses its handle: not the caller's any more.
+ */
+void mmapdemo_buf_publish(struct mmapdemo_buf *buf)
+{
+	/* The place is there: nothing is allocated. */
+	xa_store(&buf->mdev->objects, buf->id, buf, GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * mmapdemo_buf_withdraw() - let a buffer be found no more, nor be mapped by who has found it
+ * @buf: published or not; a reference is held
+ */
+void mmapdemo_buf_withdraw(struct mmapdemo_buf *buf)
+{
+	struct mmapdemo_dev *mdev = buf->mdev;
+
+	xa_cmpxchg(&mdev->objects, buf->id, buf, XA_ZERO_ENTRY, 0);
+	/* Pairs with map_create(): it comes too late, or is on the list. */
+	spin_lock(&mdev->map_lock);
+	buf->withdrawn = true;
+	spin_unlock(&mdev->map_lock);
+}
+
+/**
+ * mmapdemo_buf_create_part() - create what a queue consists of
+ * @mf: the owner
+ * @tech: how it is mapped
+ * @attrs: MMAPDEMO_OBJ_*
+ * @cache: MMAPDEMO_CACHE_*
+ * @len: bytes, whole pages
+ * @phys: of device memory; 0 where @tech allocates
+ *
+ * Its bytes are charged to the file, until the last mapping is gone, but no handle is.
+ *
+ * Return: not yet published, with one reference; or an ERR_PTR.
+ */
+struct mmapdemo_buf *mmapdemo_buf_create_part(struct mmapdemo_file *mf,
+					      const struct mmapdemo_technique *tech, u32 attrs,
+					      u32 cache, u64 len, phys_addr_t phys)
+{
+	struct mmapdemo_buf *buf;
+	int ret;
+
+	ret = charge(mf, tech, len, 0);
+	if (ret)
+		return ERR_PTR(ret);
+	buf = buf_create(mf->mdev, tech, len);
+	if (!buf) {
+		ret = -ENOMEM;
+		goto uncharge;
+	}
+	buf->object.attrs = attrs;
+	buf->cache = cache;
+	buf->phys = phys;
+	ret = buf_make(mf, buf, false);
+	if (ret)
+		goto uncharge;
+	return buf;
+
+uncharge:
+	uncharge_bytes(mf, tech, len);
+	return ERR_PTR(ret);
 }
 
 /* -EAGAIN: BAR2 got another cache type meanwhile. */
@@ -370,15 +458,15 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 	};
 	const struct mmapdemo_technique *tech;
 	struct mmapdemo_buf *buf;
-	u32 cache, id;
 	u64 len;
+	u32 cache;
 	int ret;
 
 	ret = mmapdemo_alloc_check(arg->technique, arg->cache, arg->len, &limits, &len, &cache);
 	if (ret)
 		return ret;
 	tech = technique_find(arg->technique);
-	ret = charge(mf, tech, len);
+	ret = charge(mf, tech, len, 1);
 	if (ret)
 		return ret;
 	buf = buf_create(mdev, tech, len);
@@ -390,14 +478,15 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 	buf->flags = arg->flags;
 	if (arg->flags & MMAPDEMO_BUF_MAP_READ_ONLY)
 		buf->object.attrs |= MMAPDEMO_OBJ_READ_ONLY;
-	ret = buf_publish(mf, buf, &id);
+	ret = buf_make(mf, buf, true);
 	if (ret)
 		goto uncharge;
 
-	arg->out_handle = mmapdemo_id_to_handle(id);
+	arg->out_handle = mmapdemo_id_to_handle(buf->id);
 	arg->out_cache = cache;
 	arg->out_len = len;
-	arg->out_offset = mmapdemo_id_to_offset(id);
+	arg->out_offset = mmapdemo_id_to_offset(buf->id);
+	mmapdemo_buf_publish(buf);
 	return 0;
 
 uncharge:
@@ -418,7 +507,7 @@ int mmapdemo_ioctl_buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc
 
 static int buf_free(struct mmapdemo_file *mf, u32 handle)
 {
-	struct mmapdemo_buf *buf = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(handle));
+	struct mmapdemo_buf *buf = mmapdemo_buf_get_handle(mf, handle);
 	int ret = 0;
 
 	if (IS_ERR(buf))
@@ -444,7 +533,7 @@ int mmapdemo_ioctl_buf_free(struct mmapdemo_file *mf, struct mmapdemo_buf_free *
 
 int mmapdemo_ioctl_buf_info(struct mmapdemo_file *mf, struct mmapdemo_buf_info *arg)
 {
-	struct mmapdemo_buf *buf = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(arg->handle));
+	struct mmapdemo_buf *buf = mmapdemo_buf_get_handle(mf, arg->handle);
 
 	if (IS_ERR(buf))
 		return PTR_ERR(buf);

@@ -4,7 +4,10 @@
  *
  * Not for: making the addresses, see .dma_map in map_<technique>.c; transfers, see dma.c.
  */
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/iommu.h>
+#include <linux/sizes.h>
 
 #include "mmapdemo_priv.h"
 
@@ -47,6 +50,39 @@ int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
 		smp_store_release(&buf->dma_ready, true);	/* pairs with the acquire above */
 	mutex_unlock(&buf->dma_lock);
 	return ret;
+}
+
+/**
+ * mmapdemo_buf_check_direct() - does the device reach this memory itself, with nobody's help?
+ * @buf: has bus addresses
+ * @off: first byte of interest
+ * @len: bytes
+ *
+ * A window is used without a system call: nobody is there to copy from and to bounce buffers, or to
+ * flush a cache. dma_need_sync() does not tell, it says yes where nothing has to be done. So every
+ * page is followed from its bus address back, and has to be the page that it is.
+ *
+ * Return: 0; -EOPNOTSUPP.
+ */
+int mmapdemo_buf_check_direct(const struct mmapdemo_buf *buf, u64 off, u64 len)
+{
+	struct device *dev = &buf->mdev->pdev->dev;
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	u64 end = off + len;
+	dma_addr_t bus;
+
+	if (!buf->tech->phys)
+		return 0;
+	if (!dev_is_dma_coherent(dev))
+		return -EOPNOTSUPP;
+	for (off &= PAGE_MASK; off < end; off += PAGE_SIZE) {
+		mmapdemo_buf_run(buf, off, 1, &bus);
+		if ((domain ? iommu_iova_to_phys(domain, bus) : bus) != buf->tech->phys(buf, off))
+			return -EOPNOTSUPP;
+		if (!(off & (SZ_1M - 1)))
+			cond_resched();
+	}
+	return 0;
 }
 
 /**

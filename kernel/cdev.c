@@ -116,6 +116,8 @@ static int mmapdemo_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&mf->handles);
 	INIT_LIST_HEAD(&mf->xfers);
 	INIT_LIST_HEAD(&mf->done);
+	INIT_LIST_HEAD(&mf->queues);
+	INIT_LIST_HEAD(&mf->windows);
 	init_waitqueue_head(&mf->wait);
 	ret = file_add(mf);
 	if (ret)
@@ -152,6 +154,10 @@ static int mmapdemo_release(struct inode *inode, struct file *file)
 	struct mmapdemo_file *mf = file->private_data;
 	struct mmapdemo_dev *mdev = mf->mdev;
 
+	/* What the device uses first, then what it used. */
+	mmapdemo_queues_drop(mf);
+	mmapdemo_windows_drop(mf);
+	mmapdemo_domain_put(mf);
 	mmapdemo_xfers_drop(mf);
 	mmapdemo_bufs_drop(mf);
 	file_wipe(mf);
@@ -277,6 +283,16 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 	arg->out_instance = mdev->instance;
 	arg->out_page_size = PAGE_SIZE;
 	memcpy(arg->out_bus_id, mdev->bus_id, sizeof(arg->out_bus_id));
+	arg->out_num_queues = mdev->num_queues;
+	arg->out_num_windows = mdev->num_windows;
+	arg->out_max_queues = mmapdemo_max_queues;
+	arg->out_max_windows = mmapdemo_max_windows;
+	arg->out_queue_log2n_min = mdev->queue_log2n_min;
+	arg->out_queue_log2n_max = mdev->queue_log2n_max;
+	arg->out_queue_max_len = mdev->queue_max_len;
+	arg->out_queue_max_list = mdev->queue_max_list;
+	arg->out_irq_gap_min_ns = mmapdemo_queue_irq_gap_ns;
+	arg->out_engine = mdev->engine_kind;
 	return 0;
 }
 
@@ -286,6 +302,8 @@ static void dev_release(struct device *dev)
 {
 	struct mmapdemo_dev *mdev = container_of(dev, struct mmapdemo_dev, dev);
 
+	ida_destroy(&mdev->domains);
+	xa_destroy(&mdev->windows);
 	xa_destroy(&mdev->objects);
 	if (mdev->inode)
 		iput(mdev->inode);
@@ -295,6 +313,17 @@ static void dev_release(struct device *dev)
 	kfree(mdev);
 	if (atomic_dec_and_test(&num_devs))
 		wake_up(&devs_released);
+}
+
+static void dev_init_slots(struct mmapdemo_dev *mdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(mdev->slots); i++) {
+		mdev->slots[i].mdev = mdev;
+		mdev->slots[i].index = i;
+		spin_lock_init(&mdev->slots[i].lock);
+	}
 }
 
 static void dev_init_locks(struct mmapdemo_dev *mdev)
@@ -309,6 +338,10 @@ static void dev_init_locks(struct mmapdemo_dev *mdev)
 	INIT_LIST_HEAD(&mdev->bufs);
 	INIT_LIST_HEAD(&mdev->maps);
 	xa_init_flags(&mdev->objects, XA_FLAGS_ALLOC);
+	mutex_init(&mdev->queue_lock);
+	xa_init_flags(&mdev->windows, XA_FLAGS_ALLOC);
+	ida_init(&mdev->domains);
+	dev_init_slots(mdev);
 }
 
 /**

@@ -54,6 +54,11 @@ static inline void mmapdemo_eventfd_signal(struct eventfd_ctx *ctx)
 #define pcim_request_region(pdev, bar, name)	pci_request_region(pdev, bar, name)
 #endif
 
+/* 6.8: named after the signal, not after its age. */
+#ifndef PCI_IRQ_INTX
+#define PCI_IRQ_INTX	PCI_IRQ_LEGACY
+#endif
+
 /* 6.5: get_user_pages() has no use for VMAs. */
 #ifdef HAVE_GUP_VMAS
 #define get_user_pages(start, num, flags, pages)	\

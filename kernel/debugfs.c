@@ -88,12 +88,61 @@ static int counters_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(counters);
 
+static int queues_show(struct seq_file *m, void *unused)
+{
+	struct mmapdemo_dev *mdev = m->private;
+	struct mmapdemo_file *mf;
+	struct mmapdemo_queue *q;
+
+	seq_puts(m, "pid queue index domain log2n irq_gap_ns irqs over\n");
+	mutex_lock(&mdev->open_lock);
+	mutex_lock(&mdev->queue_lock);
+	list_for_each_entry(mf, &mdev->files, node) {
+		list_for_each_entry(q, &mf->queues, node)
+			seq_printf(m, "%d %u %u %u %u %u %lld %d\n", q->pid, q->handle, q->index,
+				   mf->domain, q->log2n, q->irq_gap_ns,
+				   atomic64_read(&q->num_irqs),
+				   mmapdemo_epoch_is_over(mdev, q->epoch));
+	}
+	mutex_unlock(&mdev->queue_lock);
+	mutex_unlock(&mdev->open_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(queues);
+
+static int windows_show(struct seq_file *m, void *unused)
+{
+	static const char *const kinds[] = {
+		[MMAPDEMO_WKIND_BUS] = "bus",
+		[MMAPDEMO_WKIND_LIST] = "list",
+		[MMAPDEMO_WKIND_LIST2] = "list2",
+		[MMAPDEMO_WKIND_MEM] = "mem",
+	};
+	struct mmapdemo_dev *mdev = m->private;
+	struct mmapdemo_window *w;
+	unsigned long i;
+
+	seq_puts(m, "window domain handle off len access kind shift lists over\n");
+	mutex_lock(&mdev->queue_lock);
+	xa_for_each(&mdev->windows, i, w)
+		seq_printf(m, "%u %u %u %#llx %#llx %s%s %s %u %u %d\n", w->index, w->mf->domain,
+			   mmapdemo_id_to_handle(w->buf->id), w->off, w->len,
+			   w->flags & MMAPDEMO_WINDOW_READ ? "r" : "-",
+			   w->flags & MMAPDEMO_WINDOW_WRITE ? "w" : "-", kinds[w->kind], w->shift,
+			   w->num_lists, mmapdemo_epoch_is_over(mdev, w->epoch));
+	mutex_unlock(&mdev->queue_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(windows);
+
 void mmapdemo_debugfs_add(struct mmapdemo_dev *mdev)
 {
 	mdev->debugfs = debugfs_create_dir(dev_name(&mdev->dev), root);
 	debugfs_create_file("registers", 0400, mdev->debugfs, mdev, &registers_fops);
 	debugfs_create_file("buffers", 0400, mdev->debugfs, mdev, &buffers_fops);
 	debugfs_create_file("mappings", 0400, mdev->debugfs, mdev, &mappings_fops);
+	debugfs_create_file("queues", 0400, mdev->debugfs, mdev, &queues_fops);
+	debugfs_create_file("windows", 0400, mdev->debugfs, mdev, &windows_fops);
 	debugfs_create_file("counters", 0400, mdev->debugfs, mdev, &counters_fops);
 }
 

@@ -107,10 +107,26 @@ static bool hw_is_busy(struct mmapdemo_dev *mdev)
 	return (status & MMAPDEMO_DMA_STATUS_STATE) == MMAPDEMO_DMA_STATE_BUSY;
 }
 
+/**
+ * mmapdemo_engine_isolate() - take the bus from a device that does not obey, or does not hear
+ * @mdev: the device
+ *
+ * With it go all queues and windows. engine_revive() sees whether the device comes back.
+ */
+void mmapdemo_engine_isolate(struct mmapdemo_dev *mdev)
+{
+	lockdep_assert_held(&mdev->engine.lock);
+
+	pci_clear_master(mdev->pdev);
+	if (mdev->engine.master_off)
+		return;
+	mdev->engine.master_off = true;
+	mmapdemo_queues_lost(mdev);
+}
+
 /*
  * End the running transfer, so that its memory can be freed. One that does not obey, or cannot
- * hear, since its registers are switched off, loses the bus: engine_revive() sees whether it comes
- * back.
+ * hear, since its registers are switched off, loses the bus.
  */
 static void cur_abort(struct mmapdemo_engine *engine)
 {
@@ -125,16 +141,14 @@ static void cur_abort(struct mmapdemo_engine *engine)
 		mmapdemo_hw_reset(mdev);
 		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
 	}
-	if (!mmapdemo_hw_answers(mdev) || hw_is_busy(mdev)) {
-		pci_clear_master(mdev->pdev);
-		engine->master_off = true;
-	}
+	if (!mmapdemo_hw_answers(mdev) || hw_is_busy(mdev))
+		mmapdemo_engine_isolate(mdev);
 	cur_retire(engine, MMAPDEMO_ERR_ABORTED, 0);
 }
 
 /* --- the start of a transfer ---------------------------------------------------------------- */
 
-/* After cur_abort() took the bus away: false as long as the device does not behave. */
+/* After the bus was taken away: false as long as the device does not behave. */
 static bool engine_revive(struct mmapdemo_engine *engine)
 {
 	struct mmapdemo_dev *mdev = engine_dev(engine);
@@ -152,6 +166,23 @@ static bool engine_revive(struct mmapdemo_engine *engine)
 	pci_set_master(mdev->pdev);
 	engine->master_off = false;
 	return true;
+}
+
+/**
+ * mmapdemo_engine_ready() - may a queue or a window be handed to the device now?
+ * @mdev: the device
+ *
+ * Return: 0, as long as the lock is held; -EIO while it is being reset, or does not behave; -ENODEV.
+ */
+int mmapdemo_engine_ready(struct mmapdemo_dev *mdev)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	lockdep_assert_held(&engine->lock);
+
+	if (engine->stopped)
+		return -ENODEV;
+	return engine->resetting || !engine_revive(engine) || !mmapdemo_hw_answers(mdev) ? -EIO : 0;
 }
 
 /*
@@ -498,6 +529,16 @@ int mmapdemo_engine_init(struct mmapdemo_dev *mdev)
 	return engine->sg ? 0 : -ENOMEM;
 }
 
+/* Who used it before, this kernel or another, may have left a transfer, or its name, behind. */
+void mmapdemo_engine_start(struct mmapdemo_dev *mdev)
+{
+	spin_lock_irq(&mdev->engine.lock);
+	mmapdemo_hw_reset(mdev);
+	pci_set_master(mdev->pdev);
+	mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
+	spin_unlock_irq(&mdev->engine.lock);
+}
+
 /* The running transfer and those behind it: it ends with an error, whatever it has moved. */
 static void engine_cancel_all(struct mmapdemo_engine *engine)
 {
@@ -515,8 +556,9 @@ static void engine_cancel_all(struct mmapdemo_engine *engine)
  * mmapdemo_engine_reset_prepare() - the device is about to be reset
  * @mdev: the device
  *
- * What has been submitted ends with an error. What is submitted from now on waits for
- * mmapdemo_engine_reset_done().
+ * What has been submitted ends with an error, and the device touches no memory for any queue when it
+ * returns: nobody who tears one down meanwhile need wait for the reset. What is submitted from now
+ * on waits for mmapdemo_engine_reset_done().
  */
 void mmapdemo_engine_reset_prepare(struct mmapdemo_dev *mdev)
 {
@@ -525,6 +567,10 @@ void mmapdemo_engine_reset_prepare(struct mmapdemo_dev *mdev)
 	spin_lock_irq(&engine->lock);
 	engine->resetting = true;
 	engine_cancel_all(engine);
+	if (mmapdemo_hw_answers(mdev))
+		mmapdemo_hw_reset(mdev);
+	else
+		mmapdemo_engine_isolate(mdev);
 	spin_unlock_irq(&engine->lock);
 	mmapdemo_engine_drain(mdev);
 }
@@ -537,10 +583,10 @@ void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev)
 	spin_lock_irq(&engine->lock);
 	engine->resetting = false;
 	/* If it did not survive: engine_revive() keeps an eye on it. */
-	if (mmapdemo_hw_answers(mdev))
+	if (!mmapdemo_hw_answers(mdev))
+		mmapdemo_engine_isolate(mdev);
+	else if (!engine->master_off)
 		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
-	else
-		engine->master_off = true;
 	drain = mmapdemo_engine_reap(mdev);
 	spin_unlock_irq(&engine->lock);
 	if (drain)
@@ -553,23 +599,24 @@ void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev)
  *
  * When it returns the device does not touch memory, no interrupt does anything, and each transfer
  * is done. Its file will not be told how it ended: it is told that the device is gone.
+ *
+ * For whoever is first: removal, or a file that is closed meanwhile and has a queue. Until it has
+ * been through the lock here, removal does not go on to what needs the device bound.
  */
 void mmapdemo_engine_stop(struct mmapdemo_dev *mdev)
 {
 	struct mmapdemo_engine *engine = &mdev->engine;
 
 	spin_lock_irq(&engine->lock);
-	if (engine->stopped) {
-		spin_unlock_irq(&engine->lock);
-		return;
+	if (!engine->stopped) {
+		engine_cancel_all(engine);
+		engine->stopped = true;
+		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, 0);
+		mmapdemo_hw_reset(mdev);
+		pci_clear_master(mdev->pdev);
 	}
-	engine_cancel_all(engine);
-	engine->stopped = true;
-	mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, 0);
-	mmapdemo_hw_reset(mdev);
 	spin_unlock_irq(&engine->lock);
 
-	pci_clear_master(mdev->pdev);
 	cancel_delayed_work_sync(&engine->watchdog);
 	cancel_work_sync(&engine->drain_work);
 	mmapdemo_engine_drain(mdev);

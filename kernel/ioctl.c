@@ -21,12 +21,13 @@ union ioctl_arg {
 };
 
 struct ioctl_row {
-	size_t size;			/* of the structure, and so of version 1's */
+	size_t size;			/* of the structure */
+	size_t min_size;		/* of version 1's, if it was shorter; else 0 */
 	u32 flags;			/* the known ones */
 	size_t reserved;		/* offset of a u32 that must be 0; 0: none */
 	size_t out;			/* where the out_* members begin, ... */
 	size_t out_end;			/* ... and end; 0: none */
-	bool ungated;			/* enters the gate itself, or not at all */
+	bool ungated;			/* enters the gate itself, or not at all; @undo too */
 	/*
 	 * @run makes, starts or takes something. The place of the results is written to first, so
 	 * that only memory that goes away meanwhile is found out about too late.
@@ -87,7 +88,7 @@ RUN(WINDOW_DESTROY, window_destroy)
 
 /* What the list of calls does not tell. A new one does not compile until it is described. */
 #define ABOUT_INFO								\
-	OUT(mmapdemo_info, out_api_version, out_bus_id)
+	OUT(mmapdemo_info, out_api_version, out_engine), .min_size = MMAPDEMO_INFO_SIZE_V1
 #define ABOUT_REGION_INFO							\
 	OUT(mmapdemo_region_info, out_handle, out_offset)
 #define ABOUT_BUF_ALLOC								\
@@ -115,9 +116,9 @@ RUN(WINDOW_DESTROY, window_destroy)
 	RESERVED(mmapdemo_eventfd_set)
 #define ABOUT_QUEUE_CREATE							\
 	OUT(mmapdemo_queue_create, out_queue, out_doorbell_offset),		\
-	.effect = true, .undo = undo_QUEUE_CREATE
+	.ungated = true, .effect = true, .undo = undo_QUEUE_CREATE
 #define ABOUT_QUEUE_DESTROY							\
-	RESERVED(mmapdemo_queue_destroy)
+	RESERVED(mmapdemo_queue_destroy), .ungated = true
 #define ABOUT_QUEUE_INFO							\
 	OUT(mmapdemo_queue_info, out_state, out_irqs)
 #define ABOUT_WINDOW_CREATE							\
@@ -157,10 +158,15 @@ static int arg_fetch(const struct ioctl_row *row, union ioctl_arg *arg, void __u
 	return 0;
 }
 
-/* Only what the call has to say: the other members may be in use by another thread. */
+/*
+ * Only what the call has to say: the other members may be in use by another thread. And only what a
+ * caller of an earlier version has room for.
+ */
 static int results_put(const struct ioctl_row *row, union ioctl_arg *arg, void __user *uarg)
 {
-	if (copy_to_user(uarg + row->out, (void *)arg + row->out, row->out_end - row->out))
+	size_t end = min_t(size_t, row->out_end, arg->head.size);
+
+	if (end > row->out && copy_to_user(uarg + row->out, (void *)arg + row->out, end - row->out))
 		return -EFAULT;
 	return 0;
 }
@@ -183,6 +189,10 @@ static void row_undo(const struct ioctl_row *row, struct mmapdemo_file *mf, unio
 {
 	int idx;
 
+	if (row->ungated) {
+		row->undo(mf, arg);
+		return;
+	}
 	/* Where there is no device any more there is nothing to take back. */
 	if (mmapdemo_dev_enter(mf->mdev, &idx))
 		return;
@@ -208,7 +218,7 @@ long mmapdemo_ioctl(struct file *file, unsigned int cmd, unsigned long addr)
 
 	if (get_user(usize, (u32 __user *)uarg))
 		return -EFAULT;
-	if (usize < row->size)
+	if (usize < (row->min_size ?: row->size))
 		return -EINVAL;
 	if (usize > PAGE_SIZE)
 		return -E2BIG;

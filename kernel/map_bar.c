@@ -2,7 +2,7 @@
 /*
  * Technique "bar": device memory and registers, filled in by io_remap_pfn_range().
  *
- * For: buffers in BAR2, region MEM, and the two register regions of BAR0.
+ * For: buffers in BAR2, region MEM, the two register regions of BAR0; BAR1 and BAR5 see map_mmio.c.
  * Good at: no system call and no interrupt between a process and the device; the first touch does
  * not fault. What it shows has no struct page: get_user_pages() refuses it.
  */
@@ -152,7 +152,7 @@ static int regs_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_
 }
 
 /* Of mem->lock only the part that keeps mappings from being made during a reset. */
-static int regs_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
+int mmapdemo_regs_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
 {
 	struct mmapdemo_mem *mem = &buf->mdev->mem;
 	int ret;
@@ -163,15 +163,15 @@ static int regs_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 of
 	return ret;
 }
 
-static void regs_free(struct mmapdemo_buf *buf)
+void mmapdemo_regs_free(struct mmapdemo_buf *buf)
 {
 }
 
 const struct mmapdemo_technique mmapdemo_tech_regs = {
 	.id = MMAPDEMO_TECH_BAR,
 	.name = "regs",
-	.free = regs_free,
-	.map = regs_map,
+	.free = mmapdemo_regs_free,
+	.map = mmapdemo_regs_map,
 	.read = regs_read,
 	.write = regs_write,
 };

@@ -107,6 +107,11 @@ static void pages_dma_unmap(struct mmapdemo_buf *buf)
 	kfree(buf->bus);
 }
 
+static phys_addr_t pages_phys(const struct mmapdemo_buf *buf, u64 off)
+{
+	return virt_to_phys(buf->vaddr + off);
+}
+
 const struct mmapdemo_technique mmapdemo_tech_pages = {
 	.id = MMAPDEMO_TECH_PAGES,
 	.name = "pages",
@@ -117,4 +122,5 @@ const struct mmapdemo_technique mmapdemo_tech_pages = {
 	.write = pages_write,
 	.dma_map = pages_dma_map,
 	.dma_unmap = pages_dma_unmap,
+	.phys = pages_phys,
 };

@@ -8,6 +8,7 @@
  * one fault per page touched.
  */
 #include <linux/dma-mapping.h>
+#include <linux/pfn.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -133,6 +134,11 @@ static void vmalloc_dma_unmap(struct mmapdemo_buf *buf)
 	kvfree(buf->bus);
 }
 
+static phys_addr_t vmalloc_phys(const struct mmapdemo_buf *buf, u64 off)
+{
+	return PFN_PHYS(vmalloc_to_pfn(buf->vaddr + off));
+}
+
 const struct mmapdemo_technique mmapdemo_tech_vmalloc = {
 	.id = MMAPDEMO_TECH_VMALLOC,
 	.name = "vmalloc",
@@ -144,4 +150,5 @@ const struct mmapdemo_technique mmapdemo_tech_vmalloc = {
 	.write = vmalloc_write,
 	.dma_map = vmalloc_dma_map,
 	.dma_unmap = vmalloc_dma_unmap,
+	.phys = vmalloc_phys,
 };

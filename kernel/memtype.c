@@ -53,7 +53,8 @@ static void __iomem *map_uc(phys_addr_t phys, u64 size)
 /* Nothing exported reserves UC but a mapping does: this one is never accessed, only held. */
 int mmapdemo_memtype_reserve_regs(struct mmapdemo_dev *mdev)
 {
-	return devm_ioremap_uc(&mdev->pdev->dev, mdev->regs_phys, MMAPDEMO_BAR_REGS_SIZE_MIN) ?
+	return devm_ioremap_uc(&mdev->pdev->dev, mdev->regs_phys,
+			       pci_resource_len(mdev->pdev, MMAPDEMO_BAR_REGS)) ?
 		0 : -ENOMEM;
 }
 

@@ -15,31 +15,6 @@
 
 /* --- one mapping ---------------------------------------------------------------------------- */
 
-static struct mmapdemo_map *map_create(struct mmapdemo_buf *buf, struct vm_area_struct *vma,
-				       u64 off)
-{
-	struct mmapdemo_map *map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
-
-	if (!map)
-		return NULL;
-	refcount_set(&map->ref, 1);
-	map->buf = buf;
-	map->mm = vma->vm_mm;
-	mmgrab(map->mm);
-	map->pid = task_tgid_nr(current);
-	map->start = vma->vm_start;
-	map->len = vma->vm_end - vma->vm_start;
-	map->off = off;
-
-	/* Before the first page-table entry: see mmapdemo_maps_revoke() and MEM_CACHE_SET. */
-	atomic_inc(&buf->num_vmas);
-	spin_lock(&buf->mdev->map_lock);
-	map->pass = buf->mdev->map_pass;
-	list_add_tail(&map->node, &buf->mdev->maps);
-	spin_unlock(&buf->mdev->map_lock);
-	return map;
-}
-
 static void map_put(struct mmapdemo_map *map)
 {
 	struct mmapdemo_buf *buf = map->buf;
@@ -53,6 +28,38 @@ static void map_put(struct mmapdemo_map *map)
 	mmdrop(map->mm);
 	mmapdemo_buf_put(buf);
 	kfree(map);
+}
+
+static struct mmapdemo_map *map_create(struct mmapdemo_buf *buf, struct vm_area_struct *vma,
+				       u64 off)
+{
+	struct mmapdemo_map *map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+	bool withdrawn;
+
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&map->ref, 1);
+	map->buf = buf;
+	map->mm = vma->vm_mm;
+	mmgrab(map->mm);
+	map->pid = task_tgid_nr(current);
+	map->start = vma->vm_start;
+	map->len = vma->vm_end - vma->vm_start;
+	map->off = off;
+
+	/* Before the first page-table entry: see mmapdemo_maps_revoke() and MEM_CACHE_SET. */
+	atomic_inc(&buf->num_vmas);
+	spin_lock(&buf->mdev->map_lock);
+	map->serial = ++buf->mdev->map_serial;
+	list_add_tail(&map->node, &buf->mdev->maps);
+	withdrawn = buf->withdrawn;
+	spin_unlock(&buf->mdev->map_lock);
+	kref_get(&buf->ref);
+	if (withdrawn) {
+		map_put(map);
+		return ERR_PTR(-ENOENT);
+	}
+	return map;
 }
 
 /* --- VMA operations ------------------------------------------------------------------------- */
@@ -101,9 +108,22 @@ static const struct vm_operations_struct vm_ops_fault = {
 	.fault = vm_fault,
 };
 
+/* The core moves it back. */
+static int vm_mremap_refuse(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static const struct vm_operations_struct vm_ops_fixed = {
+	.open = vm_open,
+	.close = vm_close,
+	.mremap = vm_mremap_refuse,
+};
+
 static bool is_ours(const struct vm_area_struct *vma)
 {
-	return vma->vm_ops == &vm_ops_filled || vma->vm_ops == &vm_ops_fault;
+	return vma->vm_ops == &vm_ops_filled || vma->vm_ops == &vm_ops_fault ||
+	       vma->vm_ops == &vm_ops_fixed;
 }
 
 /* --- mmap(2) -------------------------------------------------------------------------------- */
@@ -124,7 +144,16 @@ static u32 access_of_vma(const struct vm_area_struct *vma)
 static void vma_restrict(struct vm_area_struct *vma, const struct mmapdemo_verdict *verdict)
 {
 	vm_flags_clear(vma, VM_MAYEXEC | (verdict->may_write ? 0 : VM_MAYWRITE));
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | (verdict->inherit ? 0 : VM_DONTCOPY));
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | (verdict->inherit ? 0 : VM_DONTCOPY) |
+		     (verdict->may_pin ? 0 : VM_IO));
+}
+
+static const struct vm_operations_struct *vm_ops_of(const struct mmapdemo_technique *tech,
+						    const struct mmapdemo_verdict *verdict)
+{
+	if (!verdict->may_move)
+		return &vm_ops_fixed;
+	return tech->fault ? &vm_ops_fault : &vm_ops_filled;
 }
 
 static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
@@ -143,9 +172,8 @@ static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
 	if (ret)
 		return ret;
 	map = map_create(buf, vma, off);
-	if (!map)
-		return -ENOMEM;
-	kref_get(&buf->ref);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
 
 	vma_restrict(vma, &verdict);
 	ret = buf->tech->map(buf, vma, off);
@@ -157,7 +185,7 @@ static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
 	if (verdict.may_write && (buf->object.attrs & MMAPDEMO_OBJ_EXCLUSIVE))
 		mmapdemo_mem_dirty(mf, off, req.len);
 	vma->vm_private_data = map;
-	vma->vm_ops = buf->tech->fault ? &vm_ops_fault : &vm_ops_filled;
+	vma->vm_ops = vm_ops_of(buf->tech, &verdict);
 	trace_mmapdemo_map(buf, vma, off);
 	return 0;
 }
@@ -192,30 +220,47 @@ exit:
 
 /* --- revocation ----------------------------------------------------------------------------- */
 
-/* The next process whose mappings have not been waited for, with a reference; NULL at the end. */
-static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, u32 pass)
+/*
+ * A process with mappings, of @buf or of any, made up to number @last, whose VMAs may not be linked
+ * yet; with a reference. NULL at the end.
+ */
+static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf,
+				 u64 last)
 {
 	struct mm_struct *mm = NULL;
 	struct mmapdemo_map *map;
 
 	spin_lock(&mdev->map_lock);
 	list_for_each_entry(map, &mdev->maps, node) {
-		if (map->pass == pass || (mm && map->mm != mm))
+		if (map->linked || map->serial > last || (buf && map->buf != buf))
 			continue;
-		if (!mm) {
-			mm = map->mm;
-			mmgrab(mm);
-		}
-		map->pass = pass;
+		mm = map->mm;
+		mmgrab(mm);
+		break;
 	}
 	spin_unlock(&mdev->map_lock);
 	return mm;
 }
 
+static void mm_is_linked(struct mmapdemo_dev *mdev, const struct mm_struct *mm)
+{
+	struct mmapdemo_map *map;
+
+	mmap_assert_locked(mm);
+
+	spin_lock(&mdev->map_lock);
+	list_for_each_entry(map, &mdev->maps, node) {
+		if (map->mm == mm)
+			map->linked = true;
+	}
+	spin_unlock(&mdev->map_lock);
+}
+
 /*
  * unmap_mapping_range() finds a VMA only after the core has linked it, which it does after .mmap
  * has returned; and .mmap has filled the entries by then. The core holds mmap_lock for writing from
- * before the one to after the other. Shown for the gate; a reset closes mem->lock instead:
+ * before the one to after the other. Shown for the gate; a reset closes mem->lock instead, and a
+ * queue's end withdraws its buffers, which map_create() sees:
  *
  *   here                                   in mmap(2)
  *   gone = true                            mmap_lock taken
@@ -224,26 +269,25 @@ static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, u32 pass)
  *   unmap_mapping_range()                  (next call: mmapdemo_dev_enter() fails)
  *
  * Who came in time is on the list; who is on the list has linked its VMA when its lock was to be
- * had. Who comes during the pass need not be waited for, and is not: during a reset a process may
- * go on mapping memory for as long as it likes.
+ * had: once, and from then on no split, move or fork hides it from a walk. Who comes during the
+ * pass need not be waited for, and is not: during a reset a process may go on mapping memory for
+ * as long as it likes.
  *
  * Nothing comes back: entries made in .mmap have no fault handler, vmalloc_fault() makes its inside
  * the gate, and fork copies from entries that are gone (a child's VMA is linked behind its parent's
  * before anything is copied into it).
  */
-static void wait_for_linking(struct mmapdemo_dev *mdev)
+static void wait_for_linking(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf)
 {
 	struct mm_struct *mm;
-	u32 pass;
-
-	/* One at a time: remove, and reset, which the core calls with this lock too. */
-	device_lock_assert(&mdev->pdev->dev);
+	u64 last;
 
 	spin_lock(&mdev->map_lock);
-	pass = ++mdev->map_pass;
+	last = mdev->map_serial;
 	spin_unlock(&mdev->map_lock);
-	while ((mm = next_mm(mdev, pass))) {
+	while ((mm = next_mm(mdev, buf, last))) {
 		mmap_read_lock(mm);
+		mm_is_linked(mdev, mm);
 		mmap_read_unlock(mm);
 		mmdrop(mm);
 	}
@@ -255,7 +299,7 @@ static void wait_for_linking(struct mmapdemo_dev *mdev)
  */
 void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev)
 {
-	wait_for_linking(mdev);
+	wait_for_linking(mdev, NULL);
 	unmap_mapping_range(mdev->inode->i_mapping, 0, 0, 1);
 	trace_mmapdemo_revoke(mdev);
 }
@@ -268,7 +312,7 @@ void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev)
 {
 	struct mmapdemo_buf *buf;
 
-	wait_for_linking(mdev);
+	wait_for_linking(mdev, NULL);
 	/* Nobody takes one off or adds one; one that is added afterwards has no mapping yet. */
 	down_write(&mdev->res_lock);
 	list_for_each_entry(buf, &mdev->bufs, node) {
@@ -278,6 +322,19 @@ void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev)
 	}
 	up_write(&mdev->res_lock);
 	trace_mmapdemo_revoke(mdev);
+}
+
+/**
+ * mmapdemo_maps_revoke_buf() - take the entries of mappings of one buffer away, for ever
+ * @buf: withdrawn; filled in .mmap. Outside the gate
+ */
+void mmapdemo_maps_revoke_buf(struct mmapdemo_buf *buf)
+{
+	struct mmapdemo_dev *mdev = buf->mdev;
+
+	wait_for_linking(mdev, buf);
+	unmap_mapping_range(mdev->inode->i_mapping, mmapdemo_id_to_offset(buf->id),
+			    buf->object.len, 1);
 }
 
 /* --- MAP_INFO ------------------------------------------------------------------------------- */

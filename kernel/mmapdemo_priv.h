@@ -14,12 +14,15 @@
  *                             space, and so would let a process hold up mmapdemo_remove()
  *   mdev->open_lock           who has the node open
  *   engine->drain_lock        what transfers need of process context
+ *   mdev->queue_lock          who has which queue, window and domain; the lists a device reads
  *   mdev->res_lock            (rw) read: a buffer is listed, or gives its resources back; write: the
  *                             list is walked through, by mmapdemo_remove() and a reset
  *   mdev->mem.lock            (rw) read: a BAR is used or mapped for a process; write: the cache
  *                             type of BAR2 changes, a reset begins or ends
  *   buf->dma_lock             a buffer gets its bus addresses
- *   engine->lock              (irq) the DMA engine, all transfers, eventfds
+ *   engine->lock              (irq) the DMA engine, all transfers, eventfds; a queue or window is
+ *                             handed to the device or taken back, which no reset may split
+ *   slot->lock                (irq) whom an interrupt of a queue is for
  *   mdev->buf_lock, map_lock, xa_lock of mdev->objects    lists and counts; nothing inside
  */
 #ifndef MMAPDEMO_PRIV_H
@@ -29,6 +32,7 @@
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/dma-direction.h>
+#include <linux/idr.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -55,6 +59,7 @@ struct dentry;
 struct eventfd_ctx;
 struct mmapdemo_buf;
 struct mmapdemo_file;
+struct mmapdemo_queue;
 struct mmapdemo_xfer;
 
 /* Bytes moved between two looks at whether the device is still there. */
@@ -102,6 +107,21 @@ struct mmapdemo_engine {
 	atomic64_t num_timeouts;
 };
 
+/* A BAR that is mapped like registers, UC: the range, and the kernel's own view of it. */
+struct mmapdemo_view {
+	phys_addr_t phys;
+	u64 size;			/* 0: the device has no such */
+	void __iomem *view;
+};
+
+/* Queue `index` of the device: who has it at the moment. */
+struct mmapdemo_slot {
+	struct mmapdemo_dev *mdev;
+	unsigned int index;
+	spinlock_t lock;		/* queue; its handler runs while another CPU takes it away */
+	struct mmapdemo_queue *queue;	/* NULL: nobody */
+};
+
 /*
  * One device. Outlives the binding of the driver: `dev` counts the references. Held by the binding
  * (from mmapdemo_dev_create() until devres has ended), by the node's cdev, and by each open file.
@@ -128,6 +148,34 @@ struct mmapdemo_dev {
 	struct mmapdemo_mem mem;
 	struct mmapdemo_engine engine;
 	atomic64_t num_sw_irqs;
+	unsigned int num_vectors;	/* of MSI-X; 0: one interrupt for everything */
+
+	struct mmapdemo_view doorbells;	/* BAR1 */
+	struct mmapdemo_view alias;	/* BAR5 */
+	u32 num_queues;			/* 0: the device has none */
+	u32 num_windows;
+	u32 queue_log2n_min;
+	u32 queue_log2n_max;
+	u32 queue_max_len;
+	u32 queue_max_list;
+	u32 window_shift_max;
+	u32 window_kinds;		/* bit map */
+	u32 engine_kind;		/* register ENGINE */
+	/*
+	 * Resets so far, and whatever else ends all queues and windows at once; engine->lock. One
+	 * that was made at another number is none to the device any more.
+	 */
+	u32 epoch;
+	struct mmapdemo_slot slots[MMAPDEMO_QUEUE_COUNT_MAX];
+
+	struct mutex queue_lock;	/* this and what follows; queues and windows of all files */
+	DECLARE_BITMAP(queues_used, MMAPDEMO_QUEUE_COUNT_MAX);
+	struct xarray windows;		/* index to struct mmapdemo_window; empty but taken while it is
+					 * being made, or taken from the device
+					 */
+	u32 next_window;
+	struct ida domains;
+	bool lists_freed;		/* the driver is being unbound */
 
 	/* The mappings of all files live in its address space, and are found there by offset. */
 	struct inode *inode;
@@ -147,7 +195,7 @@ struct mmapdemo_dev {
 	struct list_head bufs;
 	spinlock_t map_lock;		/* maps */
 	struct list_head maps;
-	u32 map_pass;			/* of wait_for_linking(); map_lock */
+	u64 map_serial;			/* of the last one; map_lock */
 
 	struct dentry *debugfs;
 };
@@ -170,6 +218,12 @@ struct mmapdemo_file {
 	struct eventfd_ctx *eventfd;
 	struct mmapdemo_xfer *spare;	/* taken and given back by xchg() */
 
+	struct list_head queues;	/* of struct mmapdemo_queue; mdev->queue_lock, as what follows */
+	struct list_head windows;	/* of struct mmapdemo_window */
+	u32 num_queues;			/* those being made and taken away too */
+	u32 num_windows;
+	u32 domain;			/* of all of them; 0: none yet */
+
 	u64 mem_dirty_start;		/* of region MEM, what this file may have written */
 	u64 mem_dirty_end;
 };
@@ -182,7 +236,7 @@ struct mmapdemo_file {
  *
  * @id: MMAPDEMO_TECH_*
  * @name: for people
- * @alloc: get zeroed memory for buf->len bytes
+ * @alloc: get zeroed memory for buf->len bytes; absent where there is nothing to get
  * @free: give it back; a buffer of which @alloc failed does not come here
  * @map: fill @vma, whose start is byte @off of the buffer. All checks are done, the flags that do
  *	not depend on the technique are set
@@ -191,6 +245,8 @@ struct mmapdemo_file {
  * @write: copy to it
  * @dma_map: give the buffer its bus addresses, buf->bus; absent where @alloc did
  * @dma_unmap: take them away; called before @free
+ * @phys: where the page at byte @off really is; absent where the device never reaches the memory
+ *	through bounce buffers
  */
 struct mmapdemo_technique {
 	u32 id;
@@ -203,18 +259,22 @@ struct mmapdemo_technique {
 	int (*write)(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len);
 	int (*dma_map)(struct mmapdemo_buf *buf);
 	void (*dma_unmap)(struct mmapdemo_buf *buf);
+	phys_addr_t (*phys)(const struct mmapdemo_buf *buf, u64 off);
 };
 
 extern const struct mmapdemo_technique mmapdemo_tech_bar;
 extern const struct mmapdemo_technique mmapdemo_tech_regs;
+extern const struct mmapdemo_technique mmapdemo_tech_doorbell;
+extern const struct mmapdemo_technique mmapdemo_tech_alias;
 extern const struct mmapdemo_technique mmapdemo_tech_pages;
 extern const struct mmapdemo_technique mmapdemo_tech_vmalloc;
 extern const struct mmapdemo_technique mmapdemo_tech_coherent;
 
 /*
- * Anything that has an offset: a buffer, or a region. `ref` is held by the handle (for a region: by
- * the binding), by each struct mmapdemo_map, by each transfer until it has ended, and by calls that
- * are using the buffer. Its resources are released with the last one, or when the driver is
+ * Anything that has an offset: a buffer, a region, the ring or the doorbell of a queue. `ref` is held
+ * by the handle (for a region: by the binding; for ring and doorbell: by the queue), by each window,
+ * by each struct mmapdemo_map, by each transfer until it has ended, and by calls that are using the
+ * buffer. Its resources are released with the last one, or when the driver is
  * unbound, whichever is first: `released`.
  */
 struct mmapdemo_buf {
@@ -229,6 +289,7 @@ struct mmapdemo_buf {
 	atomic_t num_vmas;
 	atomic_t num_xfers;
 	bool released;			/* mdev->res_lock */
+	bool withdrawn;			/* not to be mapped any more; mdev->map_lock */
 	struct list_head node;		/* mdev->bufs */
 	struct list_head handle_node;	/* mf->handles */
 	struct llist_node dead;		/* engine->dead_bufs */
@@ -260,7 +321,51 @@ struct mmapdemo_map {
 	unsigned long len;
 	u64 off;
 	struct list_head node;		/* mdev->maps */
-	u32 pass;			/* mdev->map_lock; the last that need not wait for it */
+	u64 serial;			/* grows; mdev->map_lock */
+	bool linked;			/* its VMA is, for certain; mdev->map_lock */
+};
+
+/* One 4 KiB page of a window's list, in memory that only the driver and the device reach. */
+struct mmapdemo_list_page {
+	__le64 *entries;
+	dma_addr_t bus;
+};
+
+/* A queue, from QUEUE_CREATE to the return of QUEUE_DESTROY. Owned by its file. */
+struct mmapdemo_queue {
+	struct mmapdemo_file *mf;
+	struct list_head node;		/* mf->queues */
+	u32 handle;
+	u32 index;			/* in the device */
+	u32 log2n;
+	u32 irq_gap_ns;
+	u32 irq_count;
+	u32 epoch;			/* engine->lock */
+	bool enabled;			/* the device has been told of it */
+	pid_t pid;			/* of who made it; debugfs */
+	struct mmapdemo_buf *ring;	/* both with a reference */
+	struct mmapdemo_buf *doorbell;
+	struct eventfd_ctx *eventfd;	/* slot->lock */
+	atomic64_t num_irqs;
+};
+
+/* A window: part of a buffer that the queues of its file may name. */
+struct mmapdemo_window {
+	struct mmapdemo_file *mf;
+	struct list_head node;		/* mf->windows */
+	struct mmapdemo_buf *buf;	/* with a reference */
+	u64 off;
+	u64 len;
+	u32 flags;			/* MMAPDEMO_WINDOW_* */
+	u32 index;			/* in the device */
+	u32 epoch;			/* engine->lock */
+	bool enabled;			/* the device has been told of it */
+	u32 kind;			/* MMAPDEMO_WKIND_*, and what goes into the registers */
+	u64 addr;
+	u32 first;
+	u32 shift;
+	struct mmapdemo_list_page *lists;
+	u32 num_lists;
 };
 
 /* --- pci.c ------------------------------------------------------------------------------- */
@@ -298,6 +403,7 @@ static inline bool mmapdemo_dev_gone(struct mmapdemo_dev *mdev)
 
 bool mmapdemo_raw_allowed(void);
 bool mmapdemo_raw_enabled(void);
+void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what);
 
 /* --- cdev.c ------------------------------------------------------------------------------ */
 
@@ -331,6 +437,7 @@ int mmapdemo_ioctl_dma_wait(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *
 void mmapdemo_ioctl_dma_wait_commit(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
 void mmapdemo_ioctl_dma_wait_undo(struct mmapdemo_file *mf, struct mmapdemo_dma_wait *arg);
 int mmapdemo_ioctl_eventfd_set(struct mmapdemo_file *mf, struct mmapdemo_eventfd_set *arg);
+/* Outside the gate, these three: a queue's mappings are taken away with mmap_lock. */
 int mmapdemo_ioctl_queue_create(struct mmapdemo_file *mf, struct mmapdemo_queue_create *arg);
 void mmapdemo_ioctl_queue_create_undo(struct mmapdemo_file *mf, struct mmapdemo_queue_create *arg);
 int mmapdemo_ioctl_queue_destroy(struct mmapdemo_file *mf, struct mmapdemo_queue_destroy *arg);
@@ -347,6 +454,12 @@ extern unsigned long mmapdemo_max_bytes;
 
 int mmapdemo_regions_create(struct mmapdemo_dev *mdev);
 struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id);
+struct mmapdemo_buf *mmapdemo_buf_get_handle(struct mmapdemo_file *mf, u32 handle);
+struct mmapdemo_buf *mmapdemo_buf_create_part(struct mmapdemo_file *mf,
+					      const struct mmapdemo_technique *tech, u32 attrs,
+					      u32 cache, u64 len, phys_addr_t phys);
+void mmapdemo_buf_publish(struct mmapdemo_buf *buf);
+void mmapdemo_buf_withdraw(struct mmapdemo_buf *buf);
 void mmapdemo_buf_put(struct mmapdemo_buf *buf);
 bool mmapdemo_buf_put_atomic(struct mmapdemo_buf *buf);
 void mmapdemo_bufs_drop(struct mmapdemo_file *mf);
@@ -359,6 +472,7 @@ ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, si
 int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma);
 void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev);
 void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev);
+void mmapdemo_maps_revoke_buf(struct mmapdemo_buf *buf);
 
 /* --- memtype.c --------------------------------------------------------------------------- */
 
@@ -384,9 +498,11 @@ int mmapdemo_mem_clean(struct mmapdemo_dev *mdev);
 u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_dirty(struct mmapdemo_file *mf, u64 start, u64 len);
 
-/* --- map_vmalloc.c, map_pages.c ---------------------------------------------------------- */
+/* --- map_bar.c, map_mmio.c --------------------------------------------------------------- */
 
-struct mmapdemo_buf *mmapdemo_example_create(struct mmapdemo_dev *mdev);
+int mmapdemo_regs_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
+void mmapdemo_regs_free(struct mmapdemo_buf *buf);
+int mmapdemo_views_init(struct mmapdemo_dev *mdev);
 
 /* --- regs.c ------------------------------------------------------------------------------ */
 
@@ -420,6 +536,7 @@ int mmapdemo_reg_set(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 val);
 /* --- bus.c ------------------------------------------------------------------------------- */
 
 int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf);
+int mmapdemo_buf_check_direct(const struct mmapdemo_buf *buf, u64 off, u64 len);
 u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus);
 void mmapdemo_buf_sync(const struct mmapdemo_buf *buf, u64 off, u64 len,
 		       enum dma_data_direction dir, bool for_device);
@@ -461,7 +578,10 @@ struct mmapdemo_xfer {
 };
 
 int mmapdemo_engine_init(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_start(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_stop(struct mmapdemo_dev *mdev);
+int mmapdemo_engine_ready(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_isolate(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_reset_prepare(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev);
 bool mmapdemo_engine_reap(struct mmapdemo_dev *mdev);
@@ -477,9 +597,31 @@ extern unsigned int mmapdemo_max_xfers;
 void mmapdemo_xfers_drop(struct mmapdemo_file *mf);
 __poll_t mmapdemo_poll(struct file *file, poll_table *wait);
 
+/* --- queue.c ----------------------------------------------------------------------------- */
+
+extern unsigned int mmapdemo_max_queues;
+extern unsigned int mmapdemo_queue_irq_gap_ns;
+
+int mmapdemo_queues_init(struct mmapdemo_dev *mdev);
+int mmapdemo_domain_get(struct mmapdemo_file *mf);
+void mmapdemo_domain_put(struct mmapdemo_file *mf);
+bool mmapdemo_epoch_is_over(struct mmapdemo_dev *mdev, u32 epoch);
+void mmapdemo_queues_lost(struct mmapdemo_dev *mdev);
+void mmapdemo_queues_wake(struct mmapdemo_dev *mdev);
+void mmapdemo_queues_drop(struct mmapdemo_file *mf);
+void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index);
+
+/* --- window.c ---------------------------------------------------------------------------- */
+
+extern unsigned int mmapdemo_max_windows;
+
+void mmapdemo_windows_drop(struct mmapdemo_file *mf);
+void mmapdemo_lists_release(struct mmapdemo_dev *mdev);
+
 /* --- irq.c, debugfs.c -------------------------------------------------------------------- */
 
 int mmapdemo_irq_init(struct mmapdemo_dev *mdev);
+u32 mmapdemo_irq_vector(struct mmapdemo_dev *mdev, unsigned int queue);
 void mmapdemo_debugfs_init(void);
 void mmapdemo_debugfs_exit(void);
 void mmapdemo_debugfs_add(struct mmapdemo_dev *mdev);

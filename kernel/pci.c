@@ -6,6 +6,7 @@
  * function of the file that owns the subject.
  */
 #include <linux/capability.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -45,6 +46,7 @@ static void close_gate(struct mmapdemo_dev *mdev)
 	list_for_each_entry(mf, &mdev->files, node)
 		wake_up_all(&mf->wait);
 	mutex_unlock(&mdev->open_lock);
+	mmapdemo_queues_wake(mdev);
 }
 
 /* When it returns, the device moves no data, no process has a page-table entry, no call is in. */
@@ -156,8 +158,10 @@ static int map_mem(struct mmapdemo_dev *mdev)
 	return devm_add_action_or_reset(&mdev->pdev->dev, unmap_mem, mdev);
 }
 
+/* Windows of files that are still open keep neither their lists nor their buffers' memory. */
 static void bufs_release(void *arg)
 {
+	mmapdemo_lists_release(arg);
 	mmapdemo_bufs_release(arg);
 }
 
@@ -185,13 +189,7 @@ static int start_engine(struct mmapdemo_dev *mdev)
 		ret = devm_add_action_or_reset(&mdev->pdev->dev, engine_stop, mdev);
 	if (ret)
 		return ret;
-	/*
-	 * Who used it before, this kernel or another, may have left a transfer, or its name,
-	 * behind.
-	 */
-	mmapdemo_hw_reset(mdev);
-	pci_set_master(mdev->pdev);
-	mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
+	mmapdemo_engine_start(mdev);
 	return 0;
 }
 
@@ -220,6 +218,8 @@ static int mmapdemo_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	      mmapdemo_hw_selftest(mdev) ?:
 	      set_dma_mask(mdev) ?:
 	      map_mem(mdev) ?:
+	      mmapdemo_views_init(mdev) ?:
+	      mmapdemo_queues_init(mdev) ?:
 	      create_regions(mdev) ?:
 	      start_engine(mdev) ?:
 	      add_node(mdev);
@@ -227,8 +227,9 @@ static int mmapdemo_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 
 	mmapdemo_debugfs_add(mdev);
-	pci_info(pdev, "%s: %llu MiB of device memory, %u-bit DMA\n", dev_name(&mdev->dev),
-		 mdev->mem.size >> 20, mmapdemo_dma_bits(mdev->dma_mask));
+	pci_info(pdev, "%s: %llu MiB of device memory, %u-bit DMA, %u queues, %u windows\n",
+		 dev_name(&mdev->dev), mdev->mem.size >> 20, mmapdemo_dma_bits(mdev->dma_mask),
+		 mdev->num_queues, mdev->num_windows);
 	return 0;
 }
 
@@ -254,8 +255,9 @@ static void mmapdemo_remove(struct pci_dev *pdev)
 /*
  * The core resets the function (sysfs, vfio, error recovery): between the two it saves and
  * restores the configuration, BARs, bus mastering and MSI-X included. Files, buffers and what is
- * in memory stay; transfers end with EIO; mappings of BARs are taken away, so that nobody goes on
- * with registers that are not what they were.
+ * in memory stay; transfers end with EIO; queues and windows are over, and their handles wait to be
+ * destroyed; mappings of BARs are taken away, so that nobody goes on with registers that are not
+ * what they were.
  */
 static void mmapdemo_reset_prepare(struct pci_dev *pdev)
 {
@@ -272,6 +274,44 @@ static void mmapdemo_reset_done(struct pci_dev *pdev)
 
 	mmapdemo_mem_reset_done(mdev);
 	mmapdemo_engine_reset_done(mdev);
+}
+
+/**
+ * mmapdemo_dev_recover() - what the device was told to stop may not have stopped
+ * @mdev: the device; inside the gate, no lock is held
+ * @epoch: of what did not stop: another one, and it has
+ * @what: for people
+ *
+ * When it returns the device makes no use of anything of that epoch. It is reset, which ends the
+ * queues of all files; if that cannot be done it loses the bus until it behaves.
+ *
+ * A reset waits for the mmap_lock of processes, which nobody else does inside the gate. Nobody who
+ * has one waits for the gate; who does, removal, has the lock of the device, and so has the reset.
+ */
+void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what)
+{
+	unsigned long end = jiffies + HZ;
+	int ret;
+
+	do {
+		if (mmapdemo_dev_gone(mdev)) {
+			mmapdemo_engine_stop(mdev);
+			return;
+		}
+		ret = pci_try_reset_function(mdev->pdev);
+		if (mmapdemo_epoch_is_over(mdev, epoch))
+			break;
+		usleep_range(5000, 10000);
+	} while (ret == -EAGAIN && time_before(jiffies, end));
+
+	if (!mmapdemo_epoch_is_over(mdev, epoch)) {
+		spin_lock_irq(&mdev->engine.lock);
+		mmapdemo_engine_isolate(mdev);
+		spin_unlock_irq(&mdev->engine.lock);
+	}
+	dev_err_ratelimited(&mdev->dev,
+			    "%s was told to stop and did not: %s; all queues have to be created again\n",
+			    what, ret ? "device taken off the bus" : "device reset");
 }
 
 /* Sleep with loss of power is a reset to the device, and the core saves and restores the same. */

@@ -52,7 +52,9 @@ int mmapdemo_map_check(const struct mmapdemo_object *obj, const struct mmapdemo_
 
 	verdict->may_write = (req->access & MMAPDEMO_ACC_SHARED) &&
 			     !(obj->attrs & MMAPDEMO_OBJ_READ_ONLY);
-	verdict->inherit = !(obj->attrs & MMAPDEMO_OBJ_REGS);
+	verdict->inherit = !(obj->attrs & (MMAPDEMO_OBJ_REGS | MMAPDEMO_OBJ_QUEUE));
+	verdict->may_move = !(obj->attrs & MMAPDEMO_OBJ_FIXED);
+	verdict->may_pin = !(obj->attrs & (MMAPDEMO_OBJ_REGS | MMAPDEMO_OBJ_QUEUE));
 	return 0;
 }
 
@@ -179,6 +181,32 @@ int mmapdemo_dma_check(const struct mmapdemo_dma_submit *s, __u64 max_len, __u64
 	return 0;
 }
 
+int mmapdemo_queue_check(const struct mmapdemo_queue_create *c,
+			 const struct mmapdemo_queue_limits *limits, __u64 *ring_len,
+			 __u32 *irq_gap_ns)
+{
+	/* The contract's bound too, whatever the device says: 1 << log2n is to be a number. */
+	if (c->log2n < limits->log2n_min || c->log2n > limits->log2n_max ||
+	    c->log2n > MMAPDEMO_QUEUE_LOG2N_MAX)
+		return -EINVAL;
+	if (c->eventfd < -1)
+		return -EBADF;
+	*ring_len = (MMAPDEMO_RING_BYTES(c->log2n) + limits->page_size - 1) &
+		    ~(limits->page_size - 1);
+	*irq_gap_ns = c->irq_gap_ns < limits->irq_gap_min_ns ? limits->irq_gap_min_ns :
+							       c->irq_gap_ns;
+	return 0;
+}
+
+int mmapdemo_window_check(const struct mmapdemo_window_create *w, __u64 buf_len)
+{
+	if (!(w->flags & (MMAPDEMO_WINDOW_READ | MMAPDEMO_WINDOW_WRITE)))
+		return -EINVAL;
+	if (!w->len)
+		return -EINVAL;
+	return mmapdemo_range_check(w->off, w->len, buf_len);
+}
+
 /* Columns of MMAPDEMO_HW_REGS, turned into what the driver has to know. */
 #define READABLE_RO	1
 #define READABLE_RW	1
@@ -191,32 +219,45 @@ int mmapdemo_dma_check(const struct mmapdemo_dma_submit *s, __u64 max_len, __u64
 #define RAW_PUBLIC	0
 #define RAW_PRIVATE	1
 
-#define REG_ROW(reg, bytes, access, bits, reset, scope, text) {	\
+#define ROW(kind, reg, bytes, access, scope) {				\
 	.name = #reg,							\
-	.offset = MMAPDEMO_REG_##reg,					\
+	.offset = MMAPDEMO_##kind##_##reg,				\
 	.width = bytes,							\
 	.readable = READABLE_##access,					\
 	.writable = WRITABLE_##access,					\
 	.raw = RAW_##scope,						\
 },
+#define REG_ROW(reg, bytes, access, bits, reset, scope, text)	ROW(REG, reg, bytes, access, scope)
+#define QREG_ROW(reg, bytes, access, bits, reset, scope, text)	ROW(QREG, reg, bytes, access, scope)
+#define WREG_ROW(reg, bytes, access, bits, reset, scope, text)	ROW(WREG, reg, bytes, access, scope)
+#define NUM_ROWS(rows)	(sizeof(rows) / sizeof((rows)[0]))
 
 const struct mmapdemo_reg mmapdemo_regs[] = {
 	MMAPDEMO_HW_REGS(REG_ROW)
 };
 
-const unsigned int mmapdemo_num_regs = sizeof(mmapdemo_regs) / sizeof(mmapdemo_regs[0]);
+const unsigned int mmapdemo_num_regs = NUM_ROWS(mmapdemo_regs);
+
+static const struct mmapdemo_reg qregs[] = {
+	MMAPDEMO_HW_QREGS(QREG_ROW)
+};
+
+static const struct mmapdemo_reg wregs[] = {
+	MMAPDEMO_HW_WREGS(WREG_ROW)
+};
 
 /*
- * A register whole, or one half of an 8-byte register: the device's own access rule. The list is in
+ * A register whole, or one half of an 8-byte register: the device's own access rule. The rows are in
  * the order of offsets.
  */
-static const struct mmapdemo_reg *reg_find(__u32 offset, __u32 width)
+static const struct mmapdemo_reg *row_find(const struct mmapdemo_reg *rows, unsigned int num,
+					   __u32 offset, __u32 width)
 {
-	unsigned int low = 0, high = mmapdemo_num_regs;
+	unsigned int low = 0, high = num;
 
 	while (low < high) {
 		unsigned int mid = (low + high) / 2;
-		const struct mmapdemo_reg *r = &mmapdemo_regs[mid];
+		const struct mmapdemo_reg *r = &rows[mid];
 
 		if (offset < r->offset) {
 			high = mid;
@@ -231,9 +272,24 @@ static const struct mmapdemo_reg *reg_find(__u32 offset, __u32 width)
 	return NULL;
 }
 
-int mmapdemo_reg_check(__u32 offset, __u32 width, bool write, bool raw)
+/* The numbers are bounded: an entry that is not there may be outside of BAR0. */
+static const struct mmapdemo_reg *reg_find(__u32 offset, __u32 width,
+					   const struct mmapdemo_reg_tables *tables)
 {
-	const struct mmapdemo_reg *r = reg_find(offset, width);
+	__u32 in = offset - MMAPDEMO_QUEUE_TABLE;
+
+	if (offset >= MMAPDEMO_QUEUE_TABLE && in / MMAPDEMO_QUEUE_STRIDE < tables->num_queues)
+		return row_find(qregs, NUM_ROWS(qregs), in % MMAPDEMO_QUEUE_STRIDE, width);
+	in = offset - MMAPDEMO_WINDOW_TABLE;
+	if (offset >= MMAPDEMO_WINDOW_TABLE && in / MMAPDEMO_WINDOW_STRIDE < tables->num_windows)
+		return row_find(wregs, NUM_ROWS(wregs), in % MMAPDEMO_WINDOW_STRIDE, width);
+	return row_find(mmapdemo_regs, mmapdemo_num_regs, offset, width);
+}
+
+int mmapdemo_reg_check(__u32 offset, __u32 width, bool write, bool raw,
+		       const struct mmapdemo_reg_tables *tables)
+{
+	const struct mmapdemo_reg *r = reg_find(offset, width, tables);
 
 	if (!r)
 		return -EINVAL;

@@ -14,6 +14,8 @@
  *   mmapdemo_io_check()       may these bytes be read or written by system call, and how many
  *   mmapdemo_alloc_check()    may such a buffer be allocated, how long, of which cache type
  *   mmapdemo_dma_check()      is this transfer well-formed
+ *   mmapdemo_queue_check()    may such a queue be created, and how long is its memory
+ *   mmapdemo_window_check()   is this window well-formed
  *   mmapdemo_reg_check()      may this register be accessed
  *   mmapdemo_dma_bits()       how wide a DMA mask follows from the highest address
  */
@@ -43,7 +45,7 @@
 #define MMAPDEMO_ID_MAX		((1U << 27) - 1)
 
 /* The first ids are the regions, in the order of MMAPDEMO_REGION_*: EXAMPLE is at offset 0. */
-#define MMAPDEMO_NUM_REGIONS	4
+#define MMAPDEMO_NUM_REGIONS	5
 
 static inline __u64 mmapdemo_id_to_offset(__u32 id)
 {
@@ -77,6 +79,8 @@ static inline __u32 mmapdemo_handle_to_id(__u32 handle)
 #define MMAPDEMO_OBJ_REGS	0x02	/* registers: not inherited, only whole accesses */
 #define MMAPDEMO_OBJ_RAW	0x04	/* only with MMAPDEMO_WHO_RAW */
 #define MMAPDEMO_OBJ_EXCLUSIVE	0x08	/* only with MMAPDEMO_WHO_EXCLUSIVE */
+#define MMAPDEMO_OBJ_QUEUE	0x10	/* of a queue: not inherited, not pinned, has no handle */
+#define MMAPDEMO_OBJ_FIXED	0x20	/* stays where it was mapped */
 
 struct mmapdemo_object {
 	__u64 len;		/* bytes, at most MMAPDEMO_OBJECT_MAX */
@@ -102,6 +106,8 @@ struct mmapdemo_request {
 struct mmapdemo_verdict {
 	bool may_write;		/* mprotect() may add writing */
 	bool inherit;		/* a child gets it by fork() */
+	bool may_move;		/* mremap() may move it */
+	bool may_pin;		/* get_user_pages() may hold its pages, past the mapping's end */
 };
 
 int mmapdemo_range_check(__u64 off, __u64 len, __u64 size);
@@ -134,15 +140,37 @@ int mmapdemo_alloc_check(__u32 technique, __u32 cache, __u64 len,
 int mmapdemo_dma_check(const struct mmapdemo_dma_submit *s, __u64 max_len, __u64 mem_len,
 		       __u64 dev_len);
 
-int mmapdemo_reg_check(__u32 offset, __u32 width, bool write, bool raw);
+struct mmapdemo_queue_limits {
+	__u64 page_size;
+	__u32 log2n_min;
+	__u32 log2n_max;
+	__u32 irq_gap_min_ns;
+};
+
+/* ring_len: bytes of its memory, whole pages; irq_gap_ns: granted. */
+int mmapdemo_queue_check(const struct mmapdemo_queue_create *c,
+			 const struct mmapdemo_queue_limits *limits, __u64 *ring_len,
+			 __u32 *irq_gap_ns);
+
+/* buf_len: bytes of the buffer. */
+int mmapdemo_window_check(const struct mmapdemo_window_create *w, __u64 buf_len);
+
+/* The tables of registers, as long as a device has them. */
+struct mmapdemo_reg_tables {
+	__u32 num_queues;	/* at most MMAPDEMO_QUEUE_COUNT_MAX */
+	__u32 num_windows;	/* at most MMAPDEMO_WINDOW_COUNT_MAX */
+};
+
+int mmapdemo_reg_check(__u32 offset, __u32 width, bool write, bool raw,
+		       const struct mmapdemo_reg_tables *tables);
 
 /* Bits of the widest mask of all ones that is not above `highest`; 0 if there is none. */
 unsigned int mmapdemo_dma_bits(__u64 highest);
 
-/* One row per register of MMAPDEMO_HW_REGS. */
+/* One row per register of MMAPDEMO_HW_REGS, MMAPDEMO_HW_QREGS or MMAPDEMO_HW_WREGS. */
 struct mmapdemo_reg {
 	const char *name;
-	__u32 offset;
+	__u32 offset;		/* in BAR0, or in the table's entry */
 	__u8 width;		/* bytes */
 	bool readable;
 	bool writable;

@@ -72,12 +72,18 @@ int mmapdemo_hw_selftest(struct mmapdemo_dev *mdev)
 	return 0;
 }
 
-/* As a function level reset of the device's own state; stops DMA before the write has returned. */
+/*
+ * As a function level reset of the device's own state; stops DMA, of queues too, before the write
+ * has returned.
+ */
 void mmapdemo_hw_reset(struct mmapdemo_dev *mdev)
 {
+	lockdep_assert_held(&mdev->engine.lock);
+
 	mmapdemo_writel(mdev, MMAPDEMO_REG_RESET, MMAPDEMO_RESET_KEY);
 	/* Posted: the read comes back when the write has arrived. */
 	mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
+	mmapdemo_queues_lost(mdev);
 }
 
 /**
@@ -118,11 +124,21 @@ int mmapdemo_reg_set(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 val)
 	return ret;
 }
 
+static int reg_check(struct mmapdemo_dev *mdev, const struct mmapdemo_reg_access *arg, bool write)
+{
+	const struct mmapdemo_reg_tables tables = {
+		.num_queues = mdev->num_queues,
+		.num_windows = mdev->num_windows,
+	};
+
+	return mmapdemo_reg_check(arg->offset, arg->width, write, mmapdemo_raw_allowed(), &tables);
+}
+
 int mmapdemo_ioctl_reg_read(struct mmapdemo_file *mf, struct mmapdemo_reg_access *arg)
 {
 	int ret;
 
-	ret = mmapdemo_reg_check(arg->offset, arg->width, false, mmapdemo_raw_allowed());
+	ret = reg_check(mf->mdev, arg, false);
 	if (ret)
 		return ret;
 	return mmapdemo_reg_get(mf->mdev, arg->offset, arg->width, &arg->out_value);
@@ -132,7 +148,7 @@ int mmapdemo_ioctl_reg_write(struct mmapdemo_file *mf, struct mmapdemo_reg_acces
 {
 	int ret;
 
-	ret = mmapdemo_reg_check(arg->offset, arg->width, true, mmapdemo_raw_allowed());
+	ret = reg_check(mf->mdev, arg, true);
 	if (ret)
 		return ret;
 	if (!mf->may_write)

@@ -121,6 +121,115 @@ TRACE_EVENT(mmapdemo_revoke,
 	TP_printk("dev=%d", __entry->instance)
 );
 
+DECLARE_EVENT_CLASS(mmapdemo_queue,
+	TP_PROTO(const struct mmapdemo_dev *mdev, const struct mmapdemo_queue *q),
+	TP_ARGS(mdev, q),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u32, handle)
+		__field(u32, index)
+		__field(u32, domain)
+		__field(u32, log2n)
+		__field(u32, irq_gap_ns)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+		__entry->handle = q->handle;
+		__entry->index = q->index;
+		__entry->domain = q->mf->domain;
+		__entry->log2n = q->log2n;
+		__entry->irq_gap_ns = q->irq_gap_ns;
+	),
+	TP_printk("dev=%d queue=%u index=%u domain=%u log2n=%u irq_gap=%u", __entry->instance,
+		  __entry->handle, __entry->index, __entry->domain, __entry->log2n,
+		  __entry->irq_gap_ns)
+);
+
+DEFINE_EVENT(mmapdemo_queue, mmapdemo_queue_create,
+	TP_PROTO(const struct mmapdemo_dev *mdev, const struct mmapdemo_queue *q),
+	TP_ARGS(mdev, q)
+);
+
+DEFINE_EVENT(mmapdemo_queue, mmapdemo_queue_destroy,
+	TP_PROTO(const struct mmapdemo_dev *mdev, const struct mmapdemo_queue *q),
+	TP_ARGS(mdev, q)
+);
+
+TRACE_EVENT(mmapdemo_queue_irq,
+	TP_PROTO(const struct mmapdemo_dev *mdev, u32 index),
+	TP_ARGS(mdev, index),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u32, index)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+		__entry->index = index;
+	),
+	TP_printk("dev=%d index=%u", __entry->instance, __entry->index)
+);
+
+TRACE_EVENT(mmapdemo_queues_lost,
+	TP_PROTO(const struct mmapdemo_dev *mdev),
+	TP_ARGS(mdev),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u32, epoch)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+		__entry->epoch = mdev->epoch;
+	),
+	TP_printk("dev=%d epoch=%u", __entry->instance, __entry->epoch)
+);
+
+DECLARE_EVENT_CLASS(mmapdemo_window,
+	TP_PROTO(const struct mmapdemo_dev *mdev, const struct mmapdemo_window *w),
+	TP_ARGS(mdev, w),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u32, index)
+		__field(u32, domain)
+		__field(u32, handle)
+		__field(u64, off)
+		__field(u64, len)
+		__field(u32, flags)
+		__field(u32, kind)
+		__field(u32, shift)
+	),
+	TP_fast_assign(
+		__entry->instance = mdev->instance;
+		__entry->index = w->index;
+		__entry->domain = w->mf->domain;
+		__entry->handle = mmapdemo_id_to_handle(w->buf->id);
+		__entry->off = w->off;
+		__entry->len = w->len;
+		__entry->flags = w->flags;
+		__entry->kind = w->kind;
+		__entry->shift = w->shift;
+	),
+	TP_printk("dev=%d window=%u domain=%u handle=%u off=%#llx len=%#llx %s%s kind=%s shift=%u",
+		  __entry->instance, __entry->index, __entry->domain, __entry->handle,
+		  __entry->off, __entry->len,
+		  __entry->flags & MMAPDEMO_WINDOW_READ ? "r" : "-",
+		  __entry->flags & MMAPDEMO_WINDOW_WRITE ? "w" : "-",
+		  __print_symbolic(__entry->kind, { MMAPDEMO_WKIND_BUS, "bus" },
+				   { MMAPDEMO_WKIND_LIST, "list" },
+				   { MMAPDEMO_WKIND_LIST2, "list2" },
+				   { MMAPDEMO_WKIND_MEM, "mem" }),
+		  __entry->shift)
+);
+
+DEFINE_EVENT(mmapdemo_window, mmapdemo_window_create,
+	TP_PROTO(const struct mmapdemo_dev *mdev, const struct mmapdemo_window *w),
+	TP_ARGS(mdev, w)
+);
+
+DEFINE_EVENT(mmapdemo_window, mmapdemo_window_destroy,
+	TP_PROTO(const struct mmapdemo_dev *mdev, const struct mmapdemo_window *w),
+	TP_ARGS(mdev, w)
+);
+
 #endif /* MMAPDEMO_TRACE_H */
 
 /* This must be outside the guard. */

@@ -25,10 +25,10 @@ static int bufs_get(struct mmapdemo_file *mf, const struct mmapdemo_dma_submit *
 {
 	int ret;
 
-	*mem = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(arg->mem_handle));
+	*mem = mmapdemo_buf_get_handle(mf, arg->mem_handle);
 	if (IS_ERR(*mem))
 		return PTR_ERR(*mem);
-	*dev = mmapdemo_buf_get(mf, mmapdemo_handle_to_id(arg->dev_handle));
+	*dev = mmapdemo_buf_get_handle(mf, arg->dev_handle);
 	if (IS_ERR(*dev)) {
 		mmapdemo_buf_put(*mem);
 		return PTR_ERR(*dev);

@@ -397,6 +397,7 @@ static uint64_t reg_model(uint32_t offset, uint32_t width, bool write, bool raw)
 static void reg_check_every_offset_and_width(void **state)
 {
 	static const uint32_t widths[] = { 0, 1, 2, 3, 4, 5, 8, 16, 0x80000000, UINT32_MAX };
+	static const struct mmapdemo_reg_tables no_tables;
 	uint32_t offset;
 	size_t i;
 	int how;
@@ -405,10 +406,12 @@ static void reg_check_every_offset_and_width(void **state)
 	for (offset = 0; offset < 0x20100; offset++)
 		for (i = 0; i < ARRAY_SIZE(widths); i++)
 			for (how = 0; how < 4; how++)
-				check_set("reg", mmapdemo_reg_check(offset, widths[i], how & 1, how & 2),
+				check_set("reg", mmapdemo_reg_check(offset, widths[i], how & 1, how & 2,
+								 &no_tables),
 					  reg_model(offset, widths[i], how & 1, how & 2));
 	for (how = 0; how < 4; how++)
-		check_set("reg", mmapdemo_reg_check(UINT32_MAX - 3, 4, how & 1, how & 2),
+		check_set("reg", mmapdemo_reg_check(UINT32_MAX - 3, 4, how & 1, how & 2,
+							 &no_tables),
 			  E(EINVAL));
 }
 
