@@ -259,6 +259,26 @@ static int run_one(struct args *args, struct copy *copy, struct data *data, json
 	return copy_release(copy);
 }
 
+/* One of "all" that cannot be on this machine is told, and no failure. */
+static bool is_left_out(const struct args *args, const struct copy *copy, json_t *runs)
+{
+	struct tool *tool = args->tool;
+	struct mmd_explanation why;
+	char name[64];
+	int ret;
+
+	if (copy->via != COPY_QUEUE || (args->via != ALL && args->technique != ALL))
+		return false;
+	ret = copy_queue_reaches(tool, copy->technique);
+	if (!ret)
+		return false;
+	mmd_explain(MMD_CALL_WINDOW_CREATE, ret, &why);
+	copy_name(copy, name, sizeof(name));
+	tool_say(tool, "%-24s left out: %s\n", name, why.cause);
+	json_array_append_new(runs, json_pack("{s:s, s:s}", "name", name, "left_out", why.cause));
+	return true;
+}
+
 /* Whether a combination was asked for; technique and mode mean nothing to mmap and rw. */
 static bool is_wanted(const struct args *args, const struct copy *copy)
 {
@@ -299,7 +319,7 @@ static int run_all(struct args *args, struct data *data, json_t *runs)
 					.mode = mode,
 				};
 
-				if (!is_wanted(args, &copy))
+				if (!is_wanted(args, &copy) || is_left_out(args, &copy, runs))
 					continue;
 				ret = run_one(args, &copy, data, runs);
 				if (ret)

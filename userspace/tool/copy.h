@@ -60,6 +60,12 @@ const char *copy_name(const struct copy *copy, char *text, size_t size);
 /* Data in which every 8-byte word differs from the others, and from those of another @run. */
 void copy_fill(unsigned char *data, size_t len, uint64_t run);
 
+/*
+ * Whether queues reach memory of @technique here: 0, or -EOPNOTSUPP where it takes bounce buffers
+ * (swiotlb). Anything else is 0 too: the attempt will tell better.
+ */
+int copy_queue_reaches(struct tool *tool, uint32_t technique);
+
 /* Of copy_queue.c: the parts of the calls above that are the queue's. */
 int copy_queue_open(struct copy *copy);
 int copy_queue_move(struct copy *copy, uint32_t direction, size_t off, size_t len);

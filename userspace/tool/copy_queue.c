@@ -21,6 +21,21 @@ static uint32_t log2_up(uint32_t n)
 	return log2;
 }
 
+int copy_queue_reaches(struct tool *tool, uint32_t technique)
+{
+	struct mmd_buf buf;
+	uint32_t window;
+	int ret;
+
+	if (mmd_buf_alloc(tool->dev, technique, COPY_GUARD, MMAPDEMO_CACHE_DEFAULT, 0, &buf))
+		return 0;
+	ret = mmd_window_create(tool->dev, buf.handle, 0, buf.len, MMAPDEMO_WINDOW_READ, &window);
+	if (!ret)
+		mmd_window_destroy(tool->dev, window);
+	mmd_buf_free(tool->dev, buf.handle);
+	return ret == -EOPNOTSUPP ? ret : 0;
+}
+
 int copy_queue_open(struct copy *copy)
 {
 	struct mmd_queue_attr attr = {
