@@ -49,6 +49,21 @@ void mmapdemo_moderate_ask(MmapdemoQueue *q)
     }
 }
 
+void mmapdemo_moderate_serve(MmapdemoQueue *q)
+{
+    int wanted = qatomic_xchg(&q->irq_wanted, 0);
+
+    if (q->state != MMAPDEMO_QSTATE_RUNNING &&
+        q->state != MMAPDEMO_QSTATE_PAUSED) {
+        return;
+    }
+    if (wanted & MMAPDEMO_IRQ_ASK) {
+        mmapdemo_moderate_ask(q);
+    } else if (wanted && mmapdemo_moderate_due(q)) {
+        mmapdemo_moderate_send(q);
+    }
+}
+
 static void moderate_gap_over(void *opaque)
 {
     MmapdemoQueue *q = opaque;
@@ -64,7 +79,7 @@ void mmapdemo_moderate_reset(MmapdemoQueue *q)
     timer_del(q->irq_timer);
     q->irq_gap = false;
     qatomic_set(&q->irq_pending, false);
-    qatomic_set(&q->irq_wanted, false);
+    qatomic_set(&q->irq_wanted, 0);
     qatomic_set(&q->irq_head, q->head);
 }
 

@@ -130,11 +130,16 @@ typedef enum MmapdemoOwner {
 /* Why mmapdemo_queue_run() came back */
 typedef enum MmapdemoRun {
     MMAPDEMO_RUN_IDLE,      /* nothing to do; the event index says so */
+    MMAPDEMO_RUN_WATCH,     /* likewise, but it does not: see watched */
     MMAPDEMO_RUN_OFF,       /* not RUNNING, or the machine is not */
     MMAPDEMO_RUN_MORE,      /* the budget is spent */
     MMAPDEMO_RUN_HELD,      /* somebody wants the queue held off */
     MMAPDEMO_RUN_SERVE,     /* mmapdemo_queue_serve() has to do something */
 } MmapdemoRun;
+
+/* What a worker wants of the bottom half while it goes on */
+#define MMAPDEMO_IRQ_ASK    1
+#define MMAPDEMO_IRQ_DUE    2
 
 /* What mmapdemo_queue_serve() has to do */
 typedef struct MmapdemoWant {
@@ -190,6 +195,7 @@ typedef struct MmapdemoQueue {
     uint32_t marked_head;       /* completions up to here are marked written */
     bool header_written;        /* likewise, sq_event and sq_head */
     bool drained;               /* the last look showed no more than the burst */
+    bool watched;               /* sq_event stays behind, nobody has to ring */
     bool span_failed;           /* what want tells of is not RAM */
     MmapdemoWant want;
     MmapdemoTlbEntry *tlb[MMAPDEMO_USES];
@@ -209,13 +215,15 @@ typedef struct MmapdemoQueue {
     QTAILQ_ENTRY(MmapdemoQueue) ready;  /* worker.c */
 
     /* moderate.c. Big lock, but where it says atomic */
-    bool irq_wanted;            /* atomic: by a worker, of the bottom half */
+    int irq_wanted;             /* atomic: MMAPDEMO_IRQ_* of the bottom half */
     bool irq_pending;           /* atomic: asked for during the gap; migrated */
     bool irq_gap;               /* the gap runs; its end migrates */
     uint32_t irq_head;          /* head at the last message; migrated */
     uint64_t irq_sent;
     QEMUTimer *irq_timer;       /* virtual clock */
 } MmapdemoQueue;
+
+typedef struct MmapdemoWorkers MmapdemoWorkers;
 
 struct MmapdemoQueues {
     MmapdemoState *s;
@@ -239,7 +247,7 @@ struct MmapdemoQueues {
     bool running;               /* atomic: the VM is */
     VMChangeStateEntry *vm_change;
 
-    struct MmapdemoWorkers *workers;
+    MmapdemoWorkers *workers;   /* NULL: the engine has none */
 };
 
 /* Numbers a device's own counters do not have */
@@ -281,6 +289,8 @@ uint8_t *mmapdemo_span_ring(MmapdemoQueue *q, uint32_t offset);
 void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset, uint32_t len);
 /* Make what is wanted known, under the big lock. False: it is not RAM */
 bool mmapdemo_span_fill(MmapdemoQueue *q);
+/* A window over one piece of host memory needs no table. False: it is not */
+bool mmapdemo_span_fill_whole(MmapdemoState *s, MmapdemoWindow *w);
 /* Resolve all of the ring */
 bool mmapdemo_span_fill_ring(MmapdemoQueue *q);
 /* len bytes were written: after they are. Any thread known to RCU */
@@ -336,10 +346,19 @@ void mmapdemo_queue_end(MmapdemoQueue *q);
 MmapdemoRun mmapdemo_queue_run(MmapdemoQueue *q, int64_t *budget, bool whole);
 /* Do under the big lock what a run wanted. False: the owner has to let go */
 bool mmapdemo_queue_serve(MmapdemoQueue *q);
+/* The same without the lock. False: the bottom half has to do it */
+bool mmapdemo_queue_serve_later(MmapdemoQueue *q);
 /* Stop being the owner. False: kicked meanwhile, so it is still the owner */
 bool mmapdemo_queue_let_go(MmapdemoQueue *q);
 /* The bottom half is to look at the queue. Any thread */
 void mmapdemo_queue_attention(MmapdemoQueue *q);
+
+/* --- worker.c --- */
+void mmapdemo_workers_init(MmapdemoState *s);
+/* On return no worker is left */
+void mmapdemo_workers_exit(MmapdemoState *s);
+/* By the owner, under the big lock: a worker is the owner from now on */
+void mmapdemo_workers_give(MmapdemoQueue *q);
 
 /* --- moderate.c --- */
 /* A request for a message: sent now or when the gap ends. Big lock */
@@ -348,6 +367,8 @@ void mmapdemo_moderate_ask(MmapdemoQueue *q);
 bool mmapdemo_moderate_due(MmapdemoQueue *q);
 /* A message now, whatever the gap says. The last thing done */
 void mmapdemo_moderate_send(MmapdemoQueue *q);
+/* What a worker wanted of it */
+void mmapdemo_moderate_serve(MmapdemoQueue *q);
 void mmapdemo_moderate_reset(MmapdemoQueue *q);
 void mmapdemo_moderate_init(MmapdemoQueue *q);
 void mmapdemo_moderate_exit(MmapdemoQueue *q);

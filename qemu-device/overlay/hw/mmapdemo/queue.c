@@ -380,12 +380,14 @@ void mmapdemo_queues_realize(MmapdemoState *s)
         mmapdemo_moderate_init(&s->queues->queue[i]);
     }
     mmapdemo_sched_init(s);
+    mmapdemo_workers_init(s);
     mmapdemo_spans_init(s);
 }
 
 void mmapdemo_queues_exit(MmapdemoState *s)
 {
     mmapdemo_queues_reset(s);
+    mmapdemo_workers_exit(s);
     mmapdemo_spans_exit(s);
     mmapdemo_sched_exit(s);
     for (unsigned i = 0; i < s->num_queues; i++) {

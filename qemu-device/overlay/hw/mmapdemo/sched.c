@@ -39,7 +39,7 @@ bool mmapdemo_queue_begin(MmapdemoQueue *q)
 {
     /* A full barrier: pairs with the one in mmapdemo_queue_hold() */
     qemu_event_reset(&q->quiet);
-    if (qatomic_read(&q->hold)) {
+    if (qatomic_read(&q->hold) || !mmapdemo_spans_last(q->s)) {
         qemu_event_set(&q->quiet);
         return false;
     }
@@ -137,6 +137,10 @@ static bool run_fetch(MmapdemoQueue *q, MmapdemoRun *why)
     }
     if (!ready) {
         q->drained = false;
+        if (q->watched) {
+            *why = MMAPDEMO_RUN_WATCH;
+            return false;
+        }
         if (!mmapdemo_ring_arm(q)) {
             goto serve;
         }
@@ -251,6 +255,20 @@ bool mmapdemo_queue_serve(MmapdemoQueue *q)
     return true;
 }
 
+bool mmapdemo_queue_serve_later(MmapdemoQueue *q)
+{
+    MmapdemoWant *want = &q->want;
+
+    if (want->error || want->ring || want->span || want->delay) {
+        return false;
+    }
+    qatomic_or(&q->irq_wanted, want->irq ? MMAPDEMO_IRQ_ASK
+                                         : MMAPDEMO_IRQ_DUE);
+    *want = (MmapdemoWant) { };
+    mmapdemo_queue_attention(q);
+    return true;
+}
+
 bool mmapdemo_queue_let_go(MmapdemoQueue *q)
 {
     qatomic_set(&q->owner, MMAPDEMO_OWNER_NONE);
@@ -263,6 +281,37 @@ bool mmapdemo_queue_let_go(MmapdemoQueue *q)
     qatomic_set(&q->kicked, false);
     smp_mb();
     return false;
+}
+
+/* --- lock-stats ---------------------------------------------------------- */
+
+/* Of the thread: what else the host runs meanwhile is not our doing */
+static int64_t thread_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * NANOSECONDS_PER_SECOND + ts.tv_nsec;
+}
+
+/* Around what a queue does under the big lock. No clock without lock-stats */
+static int64_t lock_begin(MmapdemoState *s)
+{
+    return unlikely(s->lock_stats) ? thread_ns() : 0;
+}
+
+static void lock_end(MmapdemoState *s, int64_t start)
+{
+    uint64_t ns;
+
+    if (likely(!s->lock_stats)) {
+        return;
+    }
+    ns = thread_ns() - start;
+    s->cnt[MMAPDEMO_CNT(LOCK_HOLDS)]++;
+    s->cnt[MMAPDEMO_CNT(LOCK_NS)] += ns;
+    s->cnt[MMAPDEMO_CNT(LOCK_OVER)] += ns > s->lock_budget_us * 1000ULL;
+    s->lock_max_ns = MAX(s->lock_max_ns, ns);
 }
 
 /* --- engines --------------------------------------------------------------- */
@@ -286,6 +335,7 @@ static void vcpu_work(CPUState *cpu, run_on_cpu_data data)
     MmapdemoQueue *q = data.host_ptr;
     MmapdemoState *s = q->s;
     int64_t budget = VCPU_BUDGET;
+    int64_t start = lock_begin(s);
     MmapdemoRun why = MMAPDEMO_RUN_HELD;
 
     for (;;) {
@@ -296,6 +346,7 @@ static void vcpu_work(CPUState *cpu, run_on_cpu_data data)
             give_bh(q);
             break;
         }
+        lock_end(s, start);
         bql_unlock();
         why = MMAPDEMO_RUN_HELD;
         if (mmapdemo_queue_begin(q)) {
@@ -303,6 +354,7 @@ static void vcpu_work(CPUState *cpu, run_on_cpu_data data)
             mmapdemo_queue_end(q);
         }
         bql_lock();
+        start = lock_begin(s);
         if (why == MMAPDEMO_RUN_SERVE && !mmapdemo_queue_serve(q)) {
             break;
         }
@@ -312,6 +364,7 @@ static void vcpu_work(CPUState *cpu, run_on_cpu_data data)
         }
         qatomic_set(&q->owner, MMAPDEMO_OWNER_VCPU);
     }
+    lock_end(s, start);
     object_unref(OBJECT(s));
 }
 
@@ -341,7 +394,9 @@ static void hand_over(MmapdemoQueue *q)
 {
     MmapdemoState *s = q->s;
 
-    if (s->engine != MMAPDEMO_ENGINE_INLINE &&
+    if (s->queues->workers && mmapdemo_spans_last(s)) {
+        mmapdemo_workers_give(q);
+    } else if (s->engine != MMAPDEMO_ENGINE_INLINE &&
         s->engine != MMAPDEMO_ENGINE_BH && current_cpu && !icount_enabled() &&
         mmapdemo_spans_last(s)) {
         give_vcpu(q, current_cpu);
@@ -382,7 +437,7 @@ static int64_t lock_budget(MmapdemoState *s)
     return MAX(s->lock_budget_us * (int64_t)SCALE_US, BUDGET_MIN);
 }
 
-void mmapdemo_queue_kick(MmapdemoQueue *q)
+static void kick(MmapdemoQueue *q)
 {
     MmapdemoState *s = q->s;
 
@@ -418,10 +473,39 @@ void mmapdemo_queue_kick(MmapdemoQueue *q)
     hand_over(q);
 }
 
+void mmapdemo_queue_kick(MmapdemoQueue *q)
+{
+    int64_t start = lock_begin(q->s);
+
+    kick(q);
+    lock_end(q->s, start);
+}
+
+/* If the queue is the bottom half's to run, or to do something for its owner */
+static void bh_look(MmapdemoQueue *q)
+{
+    MmapdemoState *s = q->s;
+    int owner = qatomic_read(&q->owner);
+
+    if (owner != MMAPDEMO_OWNER_BH && owner != MMAPDEMO_OWNER_PARKED) {
+        return;
+    }
+    qatomic_set(&q->owner, MMAPDEMO_OWNER_LOCKED);
+    if (owner == MMAPDEMO_OWNER_PARKED && !mmapdemo_queue_serve(q)) {
+        return;
+    }
+    if (s->queues->workers && mmapdemo_spans_last(s)) {
+        mmapdemo_workers_give(q);
+    } else if (!give_back(q) && !run_locked(q, lock_budget(s), false)) {
+        give_bh(q);
+    }
+}
+
 static void queues_bh(void *opaque)
 {
     MmapdemoState *s = opaque;
     MmapdemoQueues *qs = s->queues;
+    int64_t start;
 
     for (unsigned i = 0; i < s->num_queues; i++) {
         MmapdemoQueue *q = &qs->queue[i];
@@ -429,12 +513,10 @@ static void queues_bh(void *opaque)
         if (!bitmap_test_and_clear_atomic(qs->attention, i, 1)) {
             continue;
         }
-        if (qatomic_read(&q->owner) == MMAPDEMO_OWNER_BH && !give_back(q)) {
-            qatomic_set(&q->owner, MMAPDEMO_OWNER_LOCKED);
-            if (!run_locked(q, lock_budget(s), false)) {
-                give_bh(q);
-            }
-        }
+        start = lock_begin(s);
+        mmapdemo_moderate_serve(q);
+        bh_look(q);
+        lock_end(s, start);
     }
 }
 

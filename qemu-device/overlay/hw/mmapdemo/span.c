@@ -12,8 +12,22 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/main-loop.h"
 #include "queue-internal.h"
 #include "trace.h"
+
+/*
+ * Tells a fuzzer that the device is about to read there, so that it can put
+ * something there. The fuzzer does so under the big lock.
+ */
+static void guest_read(hwaddr addr, size_t len, MemoryRegion *mr)
+{
+#ifdef CONFIG_FUZZ
+    if (bql_locked()) {
+        fuzz_dma_read_cb(addr, len, mr);
+    }
+#endif
+}
 
 /* A piece of the bus that an IOMMU translates */
 typedef struct MmapdemoIommu {
@@ -52,12 +66,9 @@ static bool bus_map(MmapdemoState *s, uint64_t addr, uint64_t len, bool write,
     RCU_READ_LOCK_GUARD();
     mr = address_space_translate(pci_get_address_space(s->pdev), addr, &xlat,
                                  &got, write, attrs);
-    /*
-     * Direct access is not enough: it lets reads of ROM through. BAR2 has
-     * windows of its own kind.
-     */
+    /* Direct access is not enough: it lets reads of ROM through */
     if (!memory_region_is_ram(mr) || memory_region_is_rom(mr) ||
-        !memory_access_is_direct(mr, write, attrs) || mr == &s->mem) {
+        !memory_access_is_direct(mr, write, attrs)) {
         return false;
     }
     *span = (MmapdemoSpan) {
@@ -94,7 +105,7 @@ uint8_t *mmapdemo_span_ring(MmapdemoQueue *q, uint32_t offset)
         q->want.ring_page = page;
         return NULL;
     }
-    fuzz_dma_read_cb(q->ring[page].span.mr_off + offset % 4096,
+    guest_read(q->ring[page].span.mr_off + offset % 4096,
                      4096 - offset % 4096, q->ring[page].span.mr);
     return q->ring[page].span.host + offset % 4096;
 }
@@ -196,13 +207,13 @@ bool mmapdemo_span_find(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
     if (window_kind(w) == MMAPDEMO_WKIND_MEM) {
         *span = (MmapdemoSpan) {
             .host = s->mem_ptr + w->addr + off,
-            .mr = &s->mem,
+            .mr = s->mem_cache.mrs.mr,
             .mr_off = w->addr + off,
             .len = len,
         };
         return true;
     }
-    /* Acquire: pairs with the release in fill_whole() */
+    /* Acquire: pairs with the release in mmapdemo_span_fill_whole() */
     if (qatomic_load_acquire(&w->epoch) == s->queues->map_epoch) {
         *span = (MmapdemoSpan) {
             .host = w->host + off,
@@ -210,7 +221,7 @@ bool mmapdemo_span_find(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
             .mr_off = w->mr_off + off,
             .len = len,
         };
-        fuzz_dma_read_cb(span->mr_off, len, span->mr);
+        guest_read(span->mr_off, len, span->mr);
         return true;
     }
 
@@ -240,7 +251,7 @@ bool mmapdemo_span_find(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
         span->len += mask + 1;
     }
     span->len = MIN(span->len, len);
-    fuzz_dma_read_cb(span->mr_off, span->len, span->mr);
+    guest_read(span->mr_off, span->len, span->mr);
     return true;
 }
 
@@ -254,7 +265,7 @@ static bool read_entry(MmapdemoState *s, uint64_t list, unsigned index,
                  &span) || span.len != sizeof(entry)) {
         return false;
     }
-    fuzz_dma_read_cb(span.mr_off, sizeof(entry), span.mr);
+    guest_read(span.mr_off, sizeof(entry), span.mr);
     entry = ldq_le_p(span.host);
     *page = entry & ~low;
     return (entry & low) == MMAPDEMO_WINDOW_ENTRY_VALID;
@@ -277,8 +288,7 @@ static bool list_page(MmapdemoState *s, const MmapdemoWindow *w, uint64_t off,
     return read_entry(s, list, index, w->shift, page);
 }
 
-/* A window over one piece of host memory needs no table */
-static bool fill_whole(MmapdemoState *s, MmapdemoWindow *w)
+bool mmapdemo_span_fill_whole(MmapdemoState *s, MmapdemoWindow *w)
 {
     uint64_t epoch = s->queues->map_epoch;
     MmapdemoSpan span;
@@ -345,8 +355,8 @@ bool mmapdemo_span_fill(MmapdemoQueue *q)
         return fill_ring_page(q, q->want.ring_page);
     }
     /* Taken away meanwhile: the owner will find out */
-    if (!(w->cfg & MMAPDEMO_WCFG_VALID) || fill_whole(q->s, w) ||
-        fill_page(q, w)) {
+    if (!(w->cfg & MMAPDEMO_WCFG_VALID) ||
+        mmapdemo_span_fill_whole(q->s, w) || fill_page(q, w)) {
         return true;
     }
     trace_mmapdemo_window_target(q->s->name, q->work.sqe.user, q->want.win,

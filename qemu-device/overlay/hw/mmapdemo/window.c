@@ -98,6 +98,8 @@ static uint32_t window_set_cfg(MmapdemoState *s, MmapdemoWindow *w,
     w->cfg = cfg;
     if (cfg & MMAPDEMO_WCFG_VALID) {
         w->serial = ++s->queues->window_serial;
+        /* Not a check: what is not RAM is told to who uses it */
+        mmapdemo_span_fill_whole(s, w);
         trace_mmapdemo_window_set(s->name, w - s->queues->window, w->addr,
                                   w->len, cfg);
     }

@@ -35,7 +35,7 @@ static void window(MmdTest *t, unsigned w, uint64_t addr, uint64_t len,
 
 static MmdTest *start(const char *props)
 {
-    MmdTest *t = mmd_start(props);
+    MmdTest *t = mmd_start_with(props, "-object iothread,id=iot0");
 
     mem_fill(t, RING, 0, MMAPDEMO_RING_BYTES(RING_LOG2N));
     qtest_writel(t->qts, RING + MMAPDEMO_RING_CQ_EVENT,
@@ -199,6 +199,21 @@ static void operations_bh(void)
     check_operations("dma=bh", 4096);
 }
 
+static void operations_thread(void)
+{
+    check_operations("dma=thread,threads=1", 300000);
+}
+
+static void operations_iothread(void)
+{
+    check_operations("dma=iothread,iothread=iot0", 300000);
+}
+
+static void operations_threads_polling(void)
+{
+    check_operations("dma=thread,poll-ns=200000", 4096);
+}
+
 /* A full ring in one doorbell, twice round */
 static void many_in_one_doorbell(void)
 {
@@ -253,6 +268,9 @@ void add_queue_core_tests(void)
     ADD(operations_large);
     ADD(operations_inline);
     ADD(operations_bh);
+    ADD(operations_thread);
+    ADD(operations_threads_polling);
+    ADD(operations_iothread);
     ADD(many_in_one_doorbell);
     ADD(tail_too_far_stops_the_queue);
 #undef ADD
