@@ -285,8 +285,8 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 	memcpy(arg->out_bus_id, mdev->bus_id, sizeof(arg->out_bus_id));
 	arg->out_num_queues = mdev->num_queues;
 	arg->out_num_windows = mdev->num_windows;
-	arg->out_max_queues = mmapdemo_max_queues;
-	arg->out_max_windows = mmapdemo_max_windows;
+	arg->out_max_queues = mmapdemo_queues_limit(mdev);
+	arg->out_max_windows = mmapdemo_windows_limit(mdev);
 	arg->out_queue_log2n_min = mdev->queue_log2n_min;
 	arg->out_queue_log2n_max = mdev->queue_log2n_max;
 	arg->out_queue_max_len = mdev->queue_max_len;

@@ -242,7 +242,7 @@ static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, const struct mmapdem
 	return mm;
 }
 
-static void mm_is_linked(struct mmapdemo_dev *mdev, const struct mm_struct *mm)
+static void mm_is_linked(struct mmapdemo_dev *mdev, struct mm_struct *mm)
 {
 	struct mmapdemo_map *map;
 

@@ -599,9 +599,9 @@ __poll_t mmapdemo_poll(struct file *file, poll_table *wait);
 
 /* --- queue.c ----------------------------------------------------------------------------- */
 
-extern unsigned int mmapdemo_max_queues;
 extern unsigned int mmapdemo_queue_irq_gap_ns;
 
+u32 mmapdemo_queues_limit(const struct mmapdemo_dev *mdev);
 int mmapdemo_queues_init(struct mmapdemo_dev *mdev);
 int mmapdemo_domain_get(struct mmapdemo_file *mf);
 void mmapdemo_domain_put(struct mmapdemo_file *mf);
@@ -613,8 +613,7 @@ void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index);
 
 /* --- window.c ---------------------------------------------------------------------------- */
 
-extern unsigned int mmapdemo_max_windows;
-
+u32 mmapdemo_windows_limit(const struct mmapdemo_dev *mdev);
 void mmapdemo_windows_drop(struct mmapdemo_file *mf);
 void mmapdemo_lists_release(struct mmapdemo_dev *mdev);
 

@@ -20,8 +20,8 @@
 #include "mmapdemo_priv.h"
 #include "trace.h"
 
-unsigned int mmapdemo_max_queues = 8;
-module_param_named(max_queues, mmapdemo_max_queues, uint, 0444);
+static unsigned int max_queues = 8;
+module_param(max_queues, uint, 0444);
 MODULE_PARM_DESC(max_queues, "most queues of one open file (8)");
 
 unsigned int mmapdemo_queue_irq_gap_ns = 20000;
@@ -154,6 +154,12 @@ static void slot_set(struct mmapdemo_dev *mdev, u32 index, struct mmapdemo_queue
 
 /* --- what a file may have -------------------------------------------------------------------- */
 
+/* No file can have more than there are. */
+u32 mmapdemo_queues_limit(const struct mmapdemo_dev *mdev)
+{
+	return min(max_queues, mdev->num_queues);
+}
+
 /* The protection domain of a file: one, as long as it is open, since descriptors name windows. */
 int mmapdemo_domain_get(struct mmapdemo_file *mf)
 {
@@ -188,7 +194,7 @@ static int queue_reserve(struct mmapdemo_queue *q)
 	if (ret)
 		goto unlock;
 	q->index = find_first_zero_bit(mdev->queues_used, mdev->num_queues);
-	if (mf->num_queues >= mmapdemo_max_queues) {
+	if (mf->num_queues >= mmapdemo_queues_limit(mdev)) {
 		ret = -EDQUOT;
 	} else if (q->index >= mdev->num_queues) {
 		ret = -EBUSY;

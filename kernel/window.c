@@ -13,8 +13,8 @@
 #include "mmapdemo_priv.h"
 #include "trace.h"
 
-unsigned int mmapdemo_max_windows = 256;
-module_param_named(max_windows, mmapdemo_max_windows, uint, 0444);
+static unsigned int max_windows = 256;
+module_param(max_windows, uint, 0444);
 MODULE_PARM_DESC(max_windows, "most windows of one open file (256)");
 
 /* Whatever the page size of this machine: the contract's. */
@@ -225,6 +225,11 @@ static void window_stop_gated(struct mmapdemo_window *w)
 	mmapdemo_dev_exit(mdev, idx);
 }
 
+u32 mmapdemo_windows_limit(const struct mmapdemo_dev *mdev)
+{
+	return min(max_windows, mdev->num_windows);
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static int window_reserve(struct mmapdemo_window *w)
@@ -235,7 +240,7 @@ static int window_reserve(struct mmapdemo_window *w)
 
 	mutex_lock(&mdev->queue_lock);
 	ret = mmapdemo_domain_get(mf);
-	if (!ret && mf->num_windows >= mmapdemo_max_windows)
+	if (!ret && mf->num_windows >= mmapdemo_windows_limit(mdev))
 		ret = -EDQUOT;
 	/* In a circle: the number of one that was destroyed names nothing for a while. */
 	if (!ret)
