@@ -203,6 +203,7 @@ typedef struct MmapdemoQueue {
         uint64_t epoch;
         MmapdemoSpan span;
     } ring[MMAPDEMO_RING_PAGES];
+    MemoryRegionCache written;  /* the place last written, len 0: none */
     MmapdemoQueueCounts counts;
 
     /* ownership: sched.c */
@@ -293,20 +294,26 @@ bool mmapdemo_span_fill(MmapdemoQueue *q);
 bool mmapdemo_span_fill_whole(MmapdemoState *s, MmapdemoWindow *w);
 /* Resolve all of the ring */
 bool mmapdemo_span_fill_ring(MmapdemoQueue *q);
-/* len bytes were written: after they are. Any thread known to RCU */
-void mmapdemo_span_written(const MmapdemoSpan *span, uint64_t len);
+/*
+ * len bytes were written: after they are. Taken down, and told by flush, before
+ * anything else can be mapped there. Any thread known to RCU.
+ */
+void mmapdemo_span_written(MmapdemoQueue *q, const MmapdemoSpan *span,
+                           uint64_t len);
+void mmapdemo_spans_flush(MmapdemoQueue *q);
 
 /* --- ring.c --- */
 /* The number of descriptors to do; -1: want is set */
 int mmapdemo_ring_look(MmapdemoQueue *q);
+/*
+ * After a burst: sq_head, and want.irq if a message is asked for. arm: publish
+ * as well that a doorbell is needed from here on. False: want is set.
+ */
+bool mmapdemo_ring_tell(MmapdemoQueue *q, bool arm);
 /* Fill the burst with up to num descriptors. False: want is set */
 bool mmapdemo_ring_fetch(MmapdemoQueue *q, unsigned num);
 /* Complete the descriptor under way, which is finished. False: want is set */
 bool mmapdemo_ring_complete(MmapdemoQueue *q);
-/* After a burst: sq_head, and want.irq if asked for. False: want is set */
-bool mmapdemo_ring_tell(MmapdemoQueue *q);
-/* Publish that a doorbell is needed from here on. False: want is set */
-bool mmapdemo_ring_arm(MmapdemoQueue *q);
 /* What was written is marked as such. Before anything else can be mapped */
 void mmapdemo_ring_written(MmapdemoQueue *q);
 /* First values after ENABLE, and copies of state; of a ring that is mapped */

@@ -334,6 +334,7 @@ static uint64_t doorbell_read(void *opaque, hwaddr offset, unsigned width)
 {
     MmapdemoState *s = opaque;
 
+    s->cnt[MMAPDEMO_CNT(RD_ALL)]++;
     s->cnt[MMAPDEMO_CNT(DB_RD)]++;
     return 0;
 }
@@ -343,6 +344,7 @@ static void doorbell_write(void *opaque, hwaddr offset, uint64_t val,
 {
     MmapdemoState *s = opaque;
 
+    s->cnt[MMAPDEMO_CNT(WR_ALL)]++;
     s->cnt[MMAPDEMO_CNT(DB_WR8) + ctz32(width)]++;
     if (offset % MMAPDEMO_DOORBELL_STRIDE < MMAPDEMO_DOORBELL_LIVE &&
         offset / MMAPDEMO_DOORBELL_STRIDE < s->num_queues) {

@@ -82,16 +82,10 @@ bool mmapdemo_ring_fetch(MmapdemoQueue *q, unsigned num)
 bool mmapdemo_ring_complete(MmapdemoQueue *q)
 {
     MmapdemoWork *w = &q->work;
-    uint8_t *at = mmapdemo_span_ring(q, cq_slot(q, q->head));
-    struct mmapdemo_hw_cqe cqe = {
-        .user = cpu_to_le64(w->sqe.user),
-        .aux = cpu_to_le64(w->aux),
-        .bytes = cpu_to_le32(w->done),
-        .status = cpu_to_le16(w->status),
-        .detail = cpu_to_le32(w->detail),
-    };
+    struct mmapdemo_hw_cqe *cqe =
+        (void *)mmapdemo_span_ring(q, cq_slot(q, q->head));
 
-    if (!at) {
+    if (!cqe) {
         return false;
     }
     trace_mmapdemo_queue_complete(q->s->name, w->sqe.user, q->index, q->head,
@@ -101,36 +95,46 @@ bool mmapdemo_ring_complete(MmapdemoQueue *q)
     if (w->status) {
         MMAPDEMO_COUNT(q->counts.failed, 1);
     }
-    memcpy(at, &cqe, offsetof(struct mmapdemo_hw_cqe, gen));
+    cqe->user = cpu_to_le64(w->sqe.user);
+    cqe->aux = cpu_to_le64(w->aux);
+    cqe->bytes = cpu_to_le32(w->done);
+    cqe->status = cpu_to_le16(w->status);
+    cqe->reserved = 0;
+    cqe->detail = cpu_to_le32(w->detail);
     /*
      * Release: all effects of the descriptor and the rest of the record come
      * before gen. Pairs with the acquire load by the owner.
      */
-    qatomic_store_release(
-        (uint32_t *)(at + offsetof(struct mmapdemo_hw_cqe, gen)),
-        cpu_to_le32(q->head + 1));
+    qatomic_store_release(&cqe->gen, cpu_to_le32(q->head + 1));
     w->active = false;
     qatomic_set(&q->head, q->head + 1);
     return true;
 }
 
-bool mmapdemo_ring_tell(MmapdemoQueue *q)
+bool mmapdemo_ring_tell(MmapdemoQueue *q, bool arm)
 {
-    uint8_t *head = mmapdemo_span_ring(q, MMAPDEMO_RING_SQ_HEAD);
-    uint8_t *at = mmapdemo_span_ring(q, MMAPDEMO_RING_CQ_EVENT);
+    uint8_t *ring = mmapdemo_span_ring(q, 0);
     uint32_t event;
 
-    if (!head || !at) {
+    if (!ring) {
         return false;
     }
-    put(head, q->head);
+    if (arm) {
+        put(ring + MMAPDEMO_RING_SQ_EVENT, q->head);
+    }
+    put(ring + MMAPDEMO_RING_SQ_HEAD, q->head);
     q->header_written = true;
     /*
      * gen before cq_event: the owner stores cq_event, then looks at the record
-     * once more. One of us sees what the other wrote.
+     * once more. And sq_event before the next look at sq_tail: the owner stores
+     * that, then loads sq_event. Pairs with its barriers between the two.
      */
     smp_mb();
-    event = le32_to_cpu(qatomic_read((uint32_t *)at));
+    if (q->told_head == q->head) {
+        return true;
+    }
+    event = le32_to_cpu(qatomic_read(
+                (uint32_t *)(ring + MMAPDEMO_RING_CQ_EVENT)));
     if (MMAPDEMO_CROSSED(event, q->head, q->told_head)) {
         MMAPDEMO_COUNT(q->counts.asked, 1);
         q->want.irq = true;
@@ -141,25 +145,30 @@ bool mmapdemo_ring_tell(MmapdemoQueue *q)
     return true;
 }
 
-bool mmapdemo_ring_arm(MmapdemoQueue *q)
+/* sq_event, sq_head and the first record, if these are in one piece */
+static bool written_as_one(MmapdemoQueue *q)
 {
-    uint8_t *at = mmapdemo_span_ring(q, MMAPDEMO_RING_SQ_EVENT);
+    uint32_t at = cq_slot(q, q->marked_head);
+    const MmapdemoSpan *a = &q->ring[0].span, *b = &q->ring[1].span;
 
-    if (!at) {
+    if (q->head != q->marked_head + 1 || !q->header_written || at >= 8192 ||
+        q->ring[0].epoch != q->ring[1].epoch || a->mr != b->mr ||
+        a->mr_off + 4096 != b->mr_off) {
         return false;
     }
-    put(at, q->head);
-    q->header_written = true;
-    /*
-     * sq_event before the next look at sq_tail. Pairs with the barrier of the
-     * owner between its store of sq_tail and its load of sq_event.
-     */
-    smp_mb();
+    mmapdemo_span_ring_written(q, MMAPDEMO_RING_SQ_EVENT,
+                               at + sizeof(struct mmapdemo_hw_cqe) -
+                               MMAPDEMO_RING_SQ_EVENT);
+    q->marked_head = q->head;
+    q->header_written = false;
     return true;
 }
 
 void mmapdemo_ring_written(MmapdemoQueue *q)
 {
+    if (written_as_one(q)) {
+        return;
+    }
     while (q->marked_head != q->head) {
         uint32_t at = cq_slot(q, q->marked_head);
         uint32_t slots = 1U << q->ctx.log2n;
@@ -197,4 +206,5 @@ void mmapdemo_ring_copy_state(MmapdemoQueue *q)
     qatomic_store_release((uint32_t *)(at + MMAPDEMO_RING_STATE),
                           cpu_to_le32(q->state));
     mmapdemo_span_ring_written(q, MMAPDEMO_RING_STATE, 12);
+    mmapdemo_spans_flush(q);
 }

@@ -122,43 +122,39 @@ static bool run_work(MmapdemoQueue *q, int64_t *budget, MmapdemoRun *why)
 /* See to it that there is a burst. False: there is a reason not to go on */
 static bool run_fetch(MmapdemoQueue *q, MmapdemoRun *why)
 {
+    bool armed = q->drained && !q->watched;
     int ready = 0;
 
-    if (q->told_head != q->head) {
-        if (!mmapdemo_ring_tell(q)) {
-            goto serve;
+    *why = MMAPDEMO_RUN_SERVE;
+    if (armed || q->told_head != q->head) {
+        if (!mmapdemo_ring_tell(q, armed)) {
+            return false;
         }
         if (q->want.irq || q->want.irq_due) {
-            goto serve;
+            return false;
         }
     }
-    if (!q->drained) {
+    q->drained = false;
+    ready = mmapdemo_ring_look(q);
+    if (!ready && q->watched) {
+        *why = MMAPDEMO_RUN_WATCH;
+        return false;
+    }
+    if (!ready && !armed) {
+        if (!mmapdemo_ring_tell(q, true)) {
+            return false;
+        }
         ready = mmapdemo_ring_look(q);
     }
     if (!ready) {
-        q->drained = false;
-        if (q->watched) {
-            *why = MMAPDEMO_RUN_WATCH;
-            return false;
-        }
-        if (!mmapdemo_ring_arm(q)) {
-            goto serve;
-        }
-        ready = mmapdemo_ring_look(q);
-        if (!ready) {
-            *why = MMAPDEMO_RUN_IDLE;
-            return false;
-        }
+        *why = MMAPDEMO_RUN_IDLE;
+        return false;
     }
     if (ready < 0 || !mmapdemo_ring_fetch(q, MIN(ready, MMAPDEMO_BURST))) {
-        goto serve;
+        return false;
     }
     q->drained = ready <= MMAPDEMO_BURST;
     return true;
-
-serve:
-    *why = MMAPDEMO_RUN_SERVE;
-    return false;
 }
 
 MmapdemoRun mmapdemo_queue_run(MmapdemoQueue *q, int64_t *budget, bool whole)
@@ -190,6 +186,7 @@ MmapdemoRun mmapdemo_queue_run(MmapdemoQueue *q, int64_t *budget, bool whole)
         }
     }
     mmapdemo_ring_written(q);
+    mmapdemo_spans_flush(q);
     return why;
 }
 
@@ -269,18 +266,52 @@ bool mmapdemo_queue_serve_later(MmapdemoQueue *q)
     return true;
 }
 
+/*
+ * Without workers, all of this happens under the big lock. With them, a worker
+ * lets go without it, and then looks whether somebody rang in vain; who rings
+ * leaves the mark first, and then tries to become the owner.
+ */
 bool mmapdemo_queue_let_go(MmapdemoQueue *q)
 {
+    if (!q->s->queues->workers) {
+        if (!q->kicked) {
+            q->owner = MMAPDEMO_OWNER_NONE;
+            return true;
+        }
+        q->kicked = false;
+        return false;
+    }
     qatomic_set(&q->owner, MMAPDEMO_OWNER_NONE);
-    smp_mb();       /* pairs with the one in mmapdemo_queue_kick() */
+    smp_mb();       /* pairs with the one in queue_become_owner() */
     if (!qatomic_read(&q->kicked) ||
         qatomic_cmpxchg(&q->owner, MMAPDEMO_OWNER_NONE,
                         MMAPDEMO_OWNER_LOCKED) != MMAPDEMO_OWNER_NONE) {
         return true;
     }
     qatomic_set(&q->kicked, false);
-    smp_mb();
+    smp_mb();       /* before the look that this is about */
     return false;
+}
+
+static bool queue_become_owner(MmapdemoQueue *q)
+{
+    if (!q->s->queues->workers) {
+        q->kicked = q->owner != MMAPDEMO_OWNER_NONE;
+        if (q->kicked) {
+            return false;
+        }
+        q->owner = MMAPDEMO_OWNER_LOCKED;
+        return true;
+    }
+    qatomic_set(&q->kicked, true);
+    smp_mb();       /* pairs with the one in mmapdemo_queue_let_go() */
+    if (qatomic_cmpxchg(&q->owner, MMAPDEMO_OWNER_NONE,
+                        MMAPDEMO_OWNER_LOCKED) != MMAPDEMO_OWNER_NONE) {
+        return false;
+    }
+    qatomic_set(&q->kicked, false);
+    smp_mb();       /* before the look that this is about */
+    return true;
 }
 
 /* --- lock-stats ---------------------------------------------------------- */
@@ -448,14 +479,9 @@ static void kick(MmapdemoQueue *q)
         mmapdemo_queue_stop(q, MMAPDEMO_QERR_BUS_OFF);
         return;
     }
-    qatomic_set(&q->kicked, true);
-    smp_mb();       /* pairs with the one in mmapdemo_queue_let_go() */
-    if (qatomic_cmpxchg(&q->owner, MMAPDEMO_OWNER_NONE,
-                        MMAPDEMO_OWNER_LOCKED) != MMAPDEMO_OWNER_NONE) {
+    if (!queue_become_owner(q)) {
         return;
     }
-    qatomic_set(&q->kicked, false);
-    smp_mb();
     switch (s->engine) {
     case MMAPDEMO_ENGINE_AUTO:
         if (run_locked(q, lock_budget(s), true)) {

@@ -80,18 +80,32 @@ static bool bus_map(MmapdemoState *s, uint64_t addr, uint64_t len, bool write,
     return true;
 }
 
-void mmapdemo_span_written(const MmapdemoSpan *span, uint64_t len)
+void mmapdemo_spans_flush(MmapdemoQueue *q)
 {
-    MemoryRegionCache cache = {
-        .ptr = span->host,
-        .xlat = span->mr_off,
-        .len = len,
-        .mrs.mr = span->mr,
-        .is_write = true,
-    };
+    MemoryRegionCache *c = &q->written;
 
-    /* Dirty for migration; code translated from there is stale */
-    address_space_cache_invalidate(&cache, 0, len);
+    if (c->len) {
+        /* Dirty for migration; code translated from there is stale */
+        address_space_cache_invalidate(c, 0, c->len);
+        c->len = 0;
+    }
+}
+
+void mmapdemo_span_written(MmapdemoQueue *q, const MmapdemoSpan *span,
+                           uint64_t len)
+{
+    MemoryRegionCache *c = &q->written;
+
+    if (c->len && c->mrs.mr == span->mr && c->xlat + c->len == span->mr_off) {
+        c->len += len;
+        return;
+    }
+    mmapdemo_spans_flush(q);
+    c->ptr = span->host;
+    c->xlat = span->mr_off;
+    c->len = len;
+    c->mrs.mr = span->mr;
+    c->is_write = true;
 }
 
 /* --- the ring -------------------------------------------------------------- */
@@ -116,7 +130,7 @@ void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset, uint32_t len)
 
     span.host += offset % 4096;
     span.mr_off += offset % 4096;
-    mmapdemo_span_written(&span, len);
+    mmapdemo_span_written(q, &span, len);
 }
 
 static bool fill_ring_page(MmapdemoQueue *q, uint32_t page)
