@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -241,59 +240,17 @@ static void wait_looks_again_after_asking(void **state)
 
 /* --- with a device in a thread ------------------------------------------------------------- */
 
-struct worker {
-	struct mock_queue *mq;
-	pthread_t thread;
-	unsigned int delay_ms;
-	unsigned int budget;
-	bool stop;
-	bool once;
-};
-
-/* Asleep until the doorbell is written, as the device is. */
-static void *worker_main(void *arg)
-{
-	struct worker *w = arg;
-	unsigned int idle = 0;
-
-	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
-		if (!mock_queue_rung(w->mq)) {
-			/* The other thread may be waiting for this processor. */
-			if (++idle % 4096 == 0)
-				sched_yield();
-			continue;
-		}
-		if (w->delay_ms)
-			pause_ms(w->delay_ms);
-		mock_queue_run(w->mq, w->budget);
-		if (w->once)
-			break;
-	}
-	return NULL;
-}
-
-static void worker_start(struct worker *w)
-{
-	assert_int_equal(pthread_create(&w->thread, NULL, worker_main, w), 0);
-}
-
-static void worker_stop(struct worker *w)
-{
-	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
-	assert_int_equal(pthread_join(w->thread, NULL), 0);
-}
-
 static void wait_sleeps_until_the_interrupt(void **state)
 {
 	struct mock_queue mq = { .mock.path = NULL };
 	struct mmd_device *dev;
 	struct mmd_queue *q = queue_open(&mq, &dev, MMD_QUEUE_SLEEP);
-	struct worker w = { .mq = &mq, .delay_ms = 40, .budget = 16, .once = true };
+	struct mock_worker w = { .mq = &mq, .delay_ms = 40, .budget = 16, .once = true };
 	struct timespec cpu_before, cpu_after;
 	uint64_t start, cpu;
 
 	(void)state;
-	worker_start(&w);
+	mock_worker_start(&w);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu_before);
 	start = now();
 	push_nops(q, 3);
@@ -306,7 +263,7 @@ static void wait_sleeps_until_the_interrupt(void **state)
 	assert_in_range(cpu, 0, 20 * MS);
 	assert_int_equal(mq.irqs, 1);
 	assert_int_equal(mq.asks, 1);
-	worker_stop(&w);
+	mock_worker_stop(&w);
 	queue_close(dev, q);
 }
 
@@ -316,18 +273,18 @@ static void wait_is_not_fooled_by_an_old_interrupt(void **state)
 	struct mock_queue mq = { .mock.path = NULL };
 	struct mmd_device *dev;
 	struct mmd_queue *q = queue_open(&mq, &dev, MMD_QUEUE_SLEEP);
-	struct worker w = { .mq = &mq, .delay_ms = 20, .budget = 16, .once = true };
+	struct mock_worker w = { .mq = &mq, .delay_ms = 20, .budget = 16, .once = true };
 	uint64_t old = 3;
 
 	(void)state;
 	assert_int_equal(write(q->eventfd, &old, sizeof(old)), sizeof(old));
-	worker_start(&w);
+	mock_worker_start(&w);
 	push_nops(q, 1);
 	assert_int_equal(mmd_queue_wait(q, 1, now() + 20000 * MS), 0);
 	assert_true(mmd_queue_peek(q));
 	/* Woken by the old one, and asleep again: it was read, and does not wake for ever. */
 	assert_in_range(mq.asks, 2, 3);
-	worker_stop(&w);
+	mock_worker_stop(&w);
 	queue_close(dev, q);
 }
 
@@ -336,15 +293,15 @@ static void wait_survives_a_lost_interrupt(void **state)
 	struct mock_queue mq = { .lose_irqs = true };
 	struct mmd_device *dev;
 	struct mmd_queue *q = queue_open(&mq, &dev, MMD_QUEUE_SLEEP);
-	struct worker w = { .mq = &mq, .delay_ms = 20, .budget = 16, .once = true };
+	struct mock_worker w = { .mq = &mq, .delay_ms = 20, .budget = 16, .once = true };
 	uint64_t start = now();
 
 	(void)state;
-	worker_start(&w);
+	mock_worker_start(&w);
 	push_nops(q, 1);
 	assert_int_equal(mmd_queue_wait(q, 1, start + 20000 * MS), 0);
 	assert_in_range(now() - start, 500 * MS, 5000 * MS);
-	worker_stop(&w);
+	mock_worker_stop(&w);
 	queue_close(dev, q);
 }
 
@@ -375,19 +332,19 @@ static void wait_goes_on_after_signals(void **state)
 	struct mock_queue mq = { .mock.path = NULL };
 	struct mmd_device *dev;
 	struct mmd_queue *q = queue_open(&mq, &dev, MMD_QUEUE_SLEEP);
-	struct worker w = { .mq = &mq, .delay_ms = 50, .budget = 16, .once = true };
+	struct mock_worker w = { .mq = &mq, .delay_ms = 50, .budget = 16, .once = true };
 	struct nagger nagger = { .target = pthread_self() };
 	pthread_t thread;
 
 	(void)state;
 	sigaction(SIGUSR1, &sa, &old);
 	assert_int_equal(pthread_create(&thread, NULL, nag, &nagger), 0);
-	worker_start(&w);
+	mock_worker_start(&w);
 	push_nops(q, 1);
 	assert_int_equal(mmd_queue_wait(q, 1, now() + 20000 * MS), 0);
 	__atomic_store_n(&nagger.stop, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
-	worker_stop(&w);
+	mock_worker_stop(&w);
 	sigaction(SIGUSR1, &old, NULL);
 	queue_close(dev, q);
 }
@@ -401,14 +358,14 @@ static void doorbells_are_never_missed(void **state)
 	struct mock_queue mq = { .mock.path = NULL };
 	struct mmd_device *dev;
 	struct mmd_queue *q = queue_open(&mq, &dev, 0);
-	struct worker w = { .mq = &mq, .budget = 1000 };
+	struct mock_worker w = { .mq = &mq, .budget = 1000 };
 	uint64_t pushed = 0, polled = 0, rings = 0, rng = 1;
 	uint64_t total = 300000, end = now() + RACE_NS;
 	struct mmapdemo_hw_sqe sqe;
 	struct mmd_completion c;
 
 	(void)state;
-	worker_start(&w);
+	mock_worker_start(&w);
 	while (polled < total) {
 		unsigned int n = (unsigned int)(next_random(&rng) % 3 + 1);
 
@@ -427,7 +384,7 @@ static void doorbells_are_never_missed(void **state)
 			continue;
 		assert_int_equal(mmd_queue_spin(q, 1, now() + 10000 * MS), 0);
 	}
-	worker_stop(&w);
+	mock_worker_stop(&w);
 	/* Rung at times, and not each time: both branches were taken. */
 	assert_in_range(rings, 10, total - 10);
 	queue_close(dev, q);
@@ -439,7 +396,7 @@ static void interrupts_are_never_missed(void **state)
 	struct mock_queue mq = { .mock.path = NULL };
 	struct mmd_device *dev;
 	struct mmd_queue *q = queue_open(&mq, &dev, MMD_QUEUE_SLEEP);
-	struct worker w = { .mq = &mq, .budget = 1000 };
+	struct mock_worker w = { .mq = &mq, .budget = 1000 };
 	uint64_t start = now(), end = start + RACE_NS, counter;
 	volatile unsigned int delay;
 	struct mmd_completion c;
@@ -447,7 +404,7 @@ static void interrupts_are_never_missed(void **state)
 	unsigned int i;
 
 	(void)state;
-	worker_start(&w);
+	mock_worker_start(&w);
 	for (i = 0; i < 100000 && now() < end; i++) {
 		push_nops(q, 1);
 		/* So that the device's last steps and the arming meet, now earlier, now later. */
@@ -468,7 +425,7 @@ static void interrupts_are_never_missed(void **state)
 		while (read(q->eventfd, &counter, sizeof(counter)) > 0)
 			;
 	}
-	worker_stop(&w);
+	mock_worker_stop(&w);
 	queue_close(dev, q);
 }
 

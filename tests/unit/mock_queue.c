@@ -3,7 +3,9 @@
  * mock_queue.c - see mock_queue.h. The functions of the device assert nothing: they may run in a thread.
  */
 #include <errno.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mock_queue.h"
@@ -61,8 +63,62 @@ static int queue_info(struct mock_queue *mq, struct mmapdemo_queue_info *arg)
 	return 0;
 }
 
+static int buf_alloc(struct mock_queue *mq, struct mmapdemo_buf_alloc *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < MOCK_BUFFERS && mq->buffer[i].len; i++)
+		;
+	if (i == MOCK_BUFFERS)
+		return -EDQUOT;
+	arg->out_len = (arg->len + 4095) & ~4095ULL;
+	mq->buffer[i].fd = memfd_create("mock", MFD_CLOEXEC);
+	if (mq->buffer[i].fd < 0 || ftruncate(mq->buffer[i].fd, (off_t)arg->out_len))
+		return -ENOMEM;
+	mq->buffer[i].mem = mmap(NULL, arg->out_len, PROT_READ | PROT_WRITE, MAP_SHARED,
+				 mq->buffer[i].fd, 0);
+	if (mq->buffer[i].mem == MAP_FAILED)
+		return -ENOMEM;
+	mq->buffer[i].len = arg->out_len;
+	mq->buffer[i].technique = arg->technique;
+	arg->out_handle = MOCK_BUFFER_HANDLE + i;
+	arg->out_offset = MOCK_BUFFER_OFFSET * (i + 1);
+	return 0;
+}
+
+static void buf_free(struct mock_queue *mq, unsigned int i)
+{
+	if (!mq->buffer[i].len)
+		return;
+	munmap(mq->buffer[i].mem, mq->buffer[i].len);
+	close(mq->buffer[i].fd);
+	mq->buffer[i].len = 0;
+}
+
+void mock_queue_close(struct mock_queue *mq)
+{
+	unsigned int i;
+
+	for (i = 0; i < MOCK_BUFFERS; i++)
+		buf_free(mq, i);
+}
+
+static int info(struct mmapdemo_info *arg)
+{
+	arg->out_api_version = MMAPDEMO_API_VERSION;
+	arg->out_mem_size = 1 << 20;
+	arg->out_max_contig = 1 << 20;
+	arg->out_max_bytes = 1 << 20;
+	arg->out_dma_max_len = 1 << 20;
+	arg->out_num_queues = 1;
+	arg->out_num_windows = MOCK_WINDOWS;
+	arg->out_queue_max_len = MOCK_WINDOW_LEN;
+	return 0;
+}
+
 static int window_create(struct mock_queue *mq, struct mmapdemo_window_create *arg)
 {
+	uint32_t buffer = arg->handle - MOCK_BUFFER_HANDLE;
 	unsigned int i;
 
 	for (i = 0; i < MOCK_WINDOWS && mq->access[i]; i++)
@@ -70,6 +126,12 @@ static int window_create(struct mock_queue *mq, struct mmapdemo_window_create *a
 	if (i == MOCK_WINDOWS)
 		return -EDQUOT;
 	mq->access[i] = arg->flags;
+	mq->window[i] = mq->memory[i];
+	mq->window_len[i] = MOCK_WINDOW_LEN;
+	if (buffer < MOCK_BUFFERS && mq->buffer[buffer].len) {
+		mq->window[i] = mq->buffer[buffer].mem + arg->off;
+		mq->window_len[i] = arg->len;
+	}
 	arg->out_window = i;
 	return 0;
 }
@@ -82,6 +144,13 @@ static int reply(struct mock *mock, unsigned long cmd, void *arg)
 	if (mock->calls == MOCK_CALLS)
 		mock->calls = 0;
 	switch (cmd) {
+	case MMAPDEMO_IOC_INFO:
+		return info(arg);
+	case MMAPDEMO_IOC_BUF_ALLOC:
+		return buf_alloc(mq, arg);
+	case MMAPDEMO_IOC_BUF_FREE:
+		buf_free(mq, ((struct mmapdemo_buf_free *)arg)->handle - MOCK_BUFFER_HANDLE);
+		return 0;
 	case MMAPDEMO_IOC_QUEUE_CREATE:
 		return queue_create(mq, arg);
 	case MMAPDEMO_IOC_QUEUE_DESTROY:
@@ -106,6 +175,12 @@ static int map(struct mock *mock, uint64_t offset, size_t len, int prot, void **
 	int ret = offset == MOCK_RING_OFFSET ? mq->map_ring_ret : mq->map_doorbell_ret;
 	void *p;
 
+	if (offset >= MOCK_BUFFER_OFFSET) {
+		p = mmap(NULL, len, prot, MAP_SHARED,
+			 mq->buffer[offset / MOCK_BUFFER_OFFSET - 1].fd, 0);
+		*ptr = p;
+		return p == MAP_FAILED ? -errno : 0;
+	}
 	if (ret)
 		return ret;
 	p = mmap(NULL, len, prot, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -150,7 +225,7 @@ static uint16_t window_check(const struct mock_queue *mq, uint32_t window, uint6
 {
 	if (window >= MOCK_WINDOWS || !mq->access[window])
 		return MMAPDEMO_CQ_WINDOW;
-	if (len > MOCK_WINDOW_LEN || off > MOCK_WINDOW_LEN - len)
+	if (len > mq->window_len[window] || off > mq->window_len[window] - len)
 		return MMAPDEMO_CQ_RANGE;
 	return mq->access[window] & access ? MMAPDEMO_CQ_OK : MMAPDEMO_CQ_ACCESS;
 }
@@ -172,14 +247,14 @@ static uint16_t gather(struct mock_queue *mq, uint32_t count, uint32_t window, u
 	for (i = 0; i < (count ? count : 1); i++) {
 		*detail = i;
 		if (count)
-			memcpy(&sge, mq->memory[window] + off + i * sizeof(sge), sizeof(sge));
+			memcpy(&sge, mq->window[window] + off + i * sizeof(sge), sizeof(sge));
 		if (!sge.len || sge.len > len - n)
 			return MMAPDEMO_CQ_LIST;
 		status = window_check(mq, sge.win, sge.off, sge.len, access);
 		if (status)
 			return status;
 		for (j = 0; j < sge.len; j++)
-			places[n++] = mq->memory[sge.win] + sge.off + j;
+			places[n++] = mq->window[sge.win] + sge.off + j;
 	}
 	*detail = 0;
 	return n == len ? MMAPDEMO_CQ_OK : MMAPDEMO_CQ_LIST;
@@ -277,6 +352,8 @@ unsigned int mock_queue_run(struct mock_queue *mq, unsigned int budget)
 			struct mmapdemo_hw_cqe cqe = { .gen = 0 }, *slot = record(mq, mq->head);
 
 			execute(mq, &sqe, &cqe);
+			if (mq->after)
+				mq->after(mq, &sqe, &cqe);
 			memcpy(slot, &cqe, offsetof(struct mmapdemo_hw_cqe, gen));
 			mq->head++;
 			/* Pairs with the library's acquire of gen. */
@@ -302,4 +379,39 @@ unsigned int mock_queue_run(struct mock_queue *mq, unsigned int budget)
 bool mock_queue_rung(struct mock_queue *mq)
 {
 	return __atomic_exchange_n(mq->doorbell, MOCK_NOT_RUNG, __ATOMIC_ACQUIRE) != MOCK_NOT_RUNG;
+}
+
+/* --- in a thread -------------------------------------------------------------------------- */
+
+static void *worker_main(void *arg)
+{
+	struct mock_worker *w = arg;
+	const struct timespec delay = { .tv_nsec = (long)w->delay_ms * 1000000 };
+	unsigned int idle = 0;
+
+	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
+		if (!mock_queue_rung(w->mq)) {
+			/* The other thread may be waiting for this processor. */
+			if (++idle % 4096 == 0)
+				sched_yield();
+			continue;
+		}
+		if (w->delay_ms)
+			nanosleep(&delay, NULL);
+		mock_queue_run(w->mq, w->budget);
+		if (w->once)
+			break;
+	}
+	return NULL;
+}
+
+void mock_worker_start(struct mock_worker *w)
+{
+	assert_int_equal(pthread_create(&w->thread, NULL, worker_main, w), 0);
+}
+
+void mock_worker_stop(struct mock_worker *w)
+{
+	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(w->thread, NULL), 0);
 }

@@ -9,6 +9,8 @@
 #ifndef TESTS_UNIT_MOCK_QUEUE_H
 #define TESTS_UNIT_MOCK_QUEUE_H
 
+#include <pthread.h>
+
 #include <mmapdemo/queue.h>
 
 #include "mock.h"
@@ -19,6 +21,9 @@
 #define MOCK_RING_OFFSET	0x100000
 #define MOCK_DOORBELL_OFFSET	0x200000
 #define MOCK_DOORBELL_LEN	4096
+#define MOCK_BUFFERS		4
+#define MOCK_BUFFER_OFFSET	0x100000000ULL	/* times its number, from 1 */
+#define MOCK_BUFFER_HANDLE	0x61		/* and up */
 
 /* The doorbell page holds this until it is written to. No tail of a test comes near it. */
 #define MOCK_NOT_RUNG		0x5ce5ce5cu
@@ -48,8 +53,21 @@ struct mock_queue {
 	int eventfd;
 	uint64_t irqs;
 	uint64_t looks;
+	struct {
+		int fd;
+		unsigned char *mem;	/* the device's own mapping */
+		uint64_t len;
+		uint32_t technique;
+	} buffer[MOCK_BUFFERS];
+	/* Windows reach a buffer, or without one of the handle given, a page of their own. */
 	unsigned char memory[MOCK_WINDOWS][MOCK_WINDOW_LEN];
+	unsigned char *window[MOCK_WINDOWS];
+	uint64_t window_len[MOCK_WINDOWS];
 	uint32_t access[MOCK_WINDOWS];	/* MMAPDEMO_WINDOW_*; 0: not there */
+	/* Called after each operation, in the device's thread: the place to go wrong. */
+	void (*after)(struct mock_queue *mq, const struct mmapdemo_hw_sqe *sqe,
+		      struct mmapdemo_hw_cqe *cqe);
+	int fault;			/* for its use */
 	/* Of the calls. */
 	unsigned int creates;
 	unsigned int destroys;
@@ -67,6 +85,22 @@ bool mock_queue_rung(struct mock_queue *mq);
 
 /* Stop the queue as the device does when the tail is too far. */
 void mock_queue_stop(struct mock_queue *mq, uint32_t error);
+
+/* The device in a thread of its own: asleep until the doorbell is written. */
+struct mock_worker {
+	struct mock_queue *mq;
+	pthread_t thread;
+	unsigned int delay_ms;		/* between the doorbell and the look */
+	unsigned int budget;		/* descriptors for each doorbell */
+	bool once;			/* ends after the first look */
+	bool stop;
+};
+
+void mock_worker_start(struct mock_worker *w);
+void mock_worker_stop(struct mock_worker *w);
+
+/* End the device's mappings of the buffers that were allocated. */
+void mock_queue_close(struct mock_queue *mq);
 
 /* Bit by bit, as the standard defines it. */
 uint32_t mock_crc32c(uint32_t crc, const unsigned char *p, size_t len);

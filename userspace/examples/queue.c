@@ -39,7 +39,8 @@ int main(void)
 	struct mmd_map map;
 
 	must(MMD_CALL_OPEN, mmd_open(NULL, 0, &dev));
-	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_COHERENT, PIECES * LEN, 0, 0, &mem));
+	must(MMD_CALL_BUF_ALLOC,
+	     mmd_buf_alloc(dev, MMAPDEMO_TECH_COHERENT, PIECES * LEN, 0, 0, &mem));
 	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, PIECES * LEN, 0, 0, &bar));
 	must(MMD_CALL_MAP, mmd_map_buf(dev, &mem, PROT_READ | PROT_WRITE, &map));
 	/* What the device may touch, and how. Descriptors know nothing but windows and offsets. */

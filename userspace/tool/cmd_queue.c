@@ -81,15 +81,18 @@ static int read_queue(struct tool *tool, uint32_t queue, uint32_t *values)
 
 static void show_queue(struct tool *tool, uint32_t queue, const uint32_t *values, json_t *rows)
 {
+	uint32_t log2n = values[LOG2N];
+
+	/* A queue that was never enabled has no slots. */
 	tool_say(tool, "%5u  %-8s  %-8s  %10u  %10u  %5u  %5u  %6u\n", queue,
 		 mmd_queue_state_name(values[STATE]), mmd_queue_error_name(values[ERROR]),
-		 values[ERROR_INDEX], values[HEAD],
-		 values[LOG2N] && values[LOG2N] < 32 ? 1u << values[LOG2N] : 0, values[PD], values[VECTOR]);
+		 values[ERROR_INDEX], values[HEAD], log2n && log2n < 32 ? 1u << log2n : 0,
+		 values[PD], values[VECTOR]);
 	json_array_append_new(rows, json_pack("{s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I}",
 		"queue", (json_int_t)queue, "state", mmd_queue_state_name(values[STATE]),
 		"error", mmd_queue_error_name(values[ERROR]),
 		"error_index", (json_int_t)values[ERROR_INDEX], "head", (json_int_t)values[HEAD],
-		"log2n", (json_int_t)values[LOG2N], "pd", (json_int_t)values[PD],
+		"log2n", (json_int_t)log2n, "pd", (json_int_t)values[PD],
 		"vector", (json_int_t)values[VECTOR]));
 }
 

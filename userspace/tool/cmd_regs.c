@@ -84,14 +84,16 @@ static const struct argp argp = {
 
 static void table_set(const struct args *args, struct table *table)
 {
+	uint32_t index = (uint32_t)args->index;
+
 	*table = (struct table) { .prefix = "MMAPDEMO_REG_" };
 	if (args->queue_given) {
 		table->regs = mmd_queue_reg_table(&table->count);
-		table->base = MMAPDEMO_QUEUE_TABLE + (uint32_t)args->index * MMAPDEMO_QUEUE_STRIDE;
+		table->base = MMAPDEMO_QUEUE_TABLE + index * MMAPDEMO_QUEUE_STRIDE;
 		table->prefix = "MMAPDEMO_QREG_";
 	} else if (args->window_given) {
 		table->regs = mmd_window_reg_table(&table->count);
-		table->base = MMAPDEMO_WINDOW_TABLE + (uint32_t)args->index * MMAPDEMO_WINDOW_STRIDE;
+		table->base = MMAPDEMO_WINDOW_TABLE + index * MMAPDEMO_WINDOW_STRIDE;
 		table->prefix = "MMAPDEMO_WREG_";
 	} else {
 		table->regs = mmd_reg_table(&table->count);
