@@ -190,6 +190,10 @@ static void dma_start(MmapdemoState *s, uint32_t cmd)
     if (!error) {
         error = dma_check_target(s, &s->xfer);
     }
+    if (!error) {
+        s->goal = mmapdemo_fault_goal(s, &s->xfer);
+        error = s->goal ? MMAPDEMO_ERR_NONE : MMAPDEMO_ERR_BUS;
+    }
     if (error) {
         mmapdemo_dma_finish(s, error);
     } else {

@@ -58,7 +58,7 @@ uint8_t *mmapdemo_engine_map(MmapdemoState *s, uint64_t addr, hwaddr *len,
      * is refused because source and destination could overlap.
      */
     if (!memory_region_is_ram(mr) || memory_region_is_rom(mr) ||
-        !memory_access_is_direct(mr, is_write, attrs) || mr == &s->mem) {
+        !memory_access_is_direct(mr, is_write, attrs) || mr == s->mem) {
         trace_mmapdemo_dma_target(s->name, s->xfer.seq, addr);
         return NULL;
     }
@@ -224,12 +224,13 @@ static bool slice_prepare(MmapdemoState *s, uint32_t max_bytes)
     sl->moved = 0;
     sl->ns = 0;
     if (sl->timed) {
-        sl->repeat = MIN(x->repeat - x->done / x->len,
+        sl->repeat = MIN((s->goal - x->done) / x->len,
                          MMAPDEMO_DMA_MAX_LEN / MAX(x->len, TIMED_LEN_MIN));
         max_bytes = x->len;
         max_translations = MMAPDEMO_MAX_PIECES;
     } else {
         sl->dev += x->done;
+        max_bytes = MIN(max_bytes, s->goal - x->done);
     }
     if (!slice_resolve(s, max_bytes, max_translations)) {
         slice_unmap(s, false);
@@ -324,8 +325,9 @@ static void slice_retire(MmapdemoState *s)
     if (x->cmd & MMAPDEMO_DMA_CMD_SG) {
         list_advance(s, &x->sg_pos, &x->sg_off, sl->moved);
     }
-    if (x->done == mmapdemo_dma_total(x)) {
-        mmapdemo_dma_finish(s, MMAPDEMO_ERR_NONE);
+    if (x->done == s->goal) {
+        mmapdemo_dma_finish(s, s->goal == mmapdemo_dma_total(x) ?
+                               MMAPDEMO_ERR_NONE : MMAPDEMO_ERR_BUS);
     }
 }
 
@@ -412,6 +414,10 @@ void mmapdemo_engine_forget_delay(MmapdemoState *s)
 
 void mmapdemo_engine_run(MmapdemoState *s)
 {
+    if (s->fault_dma == MMAPDEMO_FAULT_DMA_STUCK) {
+        s->delayed = true;      /* for ever: there is no timer */
+        return;
+    }
     if (s->delay_ns) {
         engine_delay(s);
         return;
@@ -455,7 +461,11 @@ static void engine_vm_change(void *opaque, bool running, RunState state)
     s->running = running;
     if (!running) {
         mmapdemo_engine_quiesce(s);
-    } else if (mmapdemo_dma_busy(s) && !s->delayed) {
+        return;
+    }
+    mmapdemo_irq_update(s);
+    mmapdemo_faults_run(s);
+    if (mmapdemo_dma_busy(s) && !s->delayed) {
         engine_queue_bh(s);
     }
 }

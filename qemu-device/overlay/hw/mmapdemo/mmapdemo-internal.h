@@ -11,6 +11,7 @@
 #include "qemu/thread.h"
 #include "qemu/units.h"
 #include "hw/pci/pci_device.h"
+#include "system/hostmem.h"
 #include "system/iothread.h"
 #include "system/runstate.h"
 #include "qom/object.h"
@@ -87,6 +88,33 @@ typedef struct MmapdemoSlice {
     bool timed;
 } MmapdemoSlice;
 
+/*
+ * What can be told to the interrupt controller: a message for each vector, the
+ * INTx line as it should be, and a pulse of it for no reason.
+ */
+#define MMAPDEMO_MAX_VECTORS \
+    (MMAPDEMO_NUM_CAUSES + MMAPDEMO_QUEUE_COUNT_MAX)
+#define MMAPDEMO_IRQ_LINE   MMAPDEMO_MAX_VECTORS
+#define MMAPDEMO_IRQ_PULSE  (MMAPDEMO_MAX_VECTORS + 1)
+#define MMAPDEMO_IRQ_NUM    (MMAPDEMO_MAX_VECTORS + 2)   /* 68 */
+
+/* Values of x-fault-irq, and how late a late or repeated interrupt is */
+typedef enum MmapdemoFaultIrq {
+    MMAPDEMO_FAULT_IRQ_NONE,
+    MMAPDEMO_FAULT_IRQ_LOST,
+    MMAPDEMO_FAULT_IRQ_LATE,
+    MMAPDEMO_FAULT_IRQ_REPEAT,
+} MmapdemoFaultIrq;
+#define MMAPDEMO_FAULT_LATE_NS  (20 * SCALE_MS)
+
+/* Values of x-fault-dma */
+typedef enum MmapdemoFaultDma {
+    MMAPDEMO_FAULT_DMA_NONE,
+    MMAPDEMO_FAULT_DMA_FAIL,
+    MMAPDEMO_FAULT_DMA_SHORT,
+    MMAPDEMO_FAULT_DMA_STUCK,
+} MmapdemoFaultDma;
+
 #define MMAPDEMO_CNT(name) \
     ((MMAPDEMO_REG_CNT_##name - MMAPDEMO_CNT_FIRST) / sizeof(uint64_t))
 #define MMAPDEMO_NUM_CNT (MMAPDEMO_CNT(LOCK_OVER) + 1)
@@ -98,8 +126,8 @@ struct MmapdemoState {
 
     /* properties */
     uint64_t mem_size;
+    HostMemoryBackend *memdev;
     uint64_t dma_mask;
-    uint64_t delay_ns;          /* may change at run time */
     uint32_t num_queues;
     uint32_t num_windows;
     char *engine_name;
@@ -109,11 +137,21 @@ struct MmapdemoState {
     bool lock_stats;
     uint64_t poll_ns;
     uint32_t queue_start;       /* first index after ENABLE */
+    uint64_t serial;
+    OnOffAuto msi;
+    OnOffAuto msix;
+    /* these may change at run time, see faults.c */
+    uint64_t delay_ns;
+    MmapdemoFaultIrq fault_irq;
+    MmapdemoFaultDma fault_dma;
+    bool fault_reads;
 
     PCIDevice *pdev;            /* a cast that is too slow for each access */
     MemoryRegion regs;
     MemoryRegion doorbells;
-    MemoryRegion mem;
+    MemoryRegion *mem;          /* BAR2: own_mem, or the one of memdev */
+    MemoryRegion own_mem;
+    MemoryRegion alias;
     /* Marks BAR2 dirty, and code in it stale, after the engine wrote there */
     AddressSpace mem_as;
     MemoryRegionCache mem_cache;
@@ -146,8 +184,15 @@ struct MmapdemoState {
     uint64_t scratch64;
     uint64_t cnt[MMAPDEMO_NUM_CNT];
 
+    /* interrupts. Big lock */
+    bool irq_level;             /* INTx as we want it */
+    bool irq_line;              /* INTx as it is: not while INTX_DISABLE */
+    uint64_t fault_late[2];     /* what waits for fault_timer, a bit each */
+    QEMUTimer *fault_timer;     /* virtual clock */
+
     /* engine. Big lock, but for what is said at slice and at slice_cancel */
     MmapdemoTransfer xfer;      /* means something while dma_state is BUSY */
+    uint64_t goal;              /* bytes after which it ends, all or short */
     MmapdemoSg *sg;             /* DMA_MAX_SG elements, sg_count in use */
     MmapdemoSlice slice;
     QemuEvent slice_over;       /* set: nobody copies without the big lock */
@@ -172,6 +217,7 @@ static inline unsigned mmapdemo_num_vectors(MmapdemoState *s)
 }
 
 /* mmapdemo.c */
+bool mmapdemo_in_d0(MmapdemoState *s);
 /* May the device master the bus now? Bus master bit set, and in D0 */
 bool mmapdemo_bus_ok(MmapdemoState *s);
 /* Everything behind the BARs but the content of BAR2, as after power on */
@@ -185,12 +231,41 @@ void mmapdemo_regs_reset(MmapdemoState *s);
 void mmapdemo_error(MmapdemoState *s, uint32_t code, hwaddr offset,
                     unsigned width, bool is_write);
 
+/* memory.c */
+bool mmapdemo_memory_check(MmapdemoState *s, Error **errp);
+/* BAR2 and BAR5, not yet registered. Sets mem_size */
+bool mmapdemo_memory_init(MmapdemoState *s, Error **errp);
+void mmapdemo_memory_exit(MmapdemoState *s);
+
 /* irq.c */
+bool mmapdemo_irq_init(MmapdemoState *s, Error **errp);
+void mmapdemo_irq_exit(MmapdemoState *s);
+/* Registers and configuration space came from a stream */
+void mmapdemo_irq_loaded(MmapdemoState *s);
+/* What the INTx line depends on has changed */
+void mmapdemo_irq_update(MmapdemoState *s);
+/* A vector, MMAPDEMO_IRQ_LINE or _PULSE: tell it now, whatever x-fault-irq is */
+void mmapdemo_irq_deliver(MmapdemoState *s, unsigned what);
 void mmapdemo_irq_event(MmapdemoState *s, unsigned vector);
 void mmapdemo_irq_enable(MmapdemoState *s, uint32_t mask);
 /* A queue asks for its message. Last of all: the state is whole, and may change */
 void mmapdemo_irq_queue_event(MmapdemoState *s, unsigned queue,
                               unsigned vector);
+
+/* faults.c */
+void mmapdemo_faults_class_init(ObjectClass *klass);
+void mmapdemo_faults_init(MmapdemoState *s);
+void mmapdemo_faults_exit(MmapdemoState *s);
+void mmapdemo_faults_reset(MmapdemoState *s);
+bool mmapdemo_fault_waits(MmapdemoState *s);
+/* The machine runs: send what was late when it stopped */
+void mmapdemo_faults_run(MmapdemoState *s);
+/* As for mmapdemo_irq_deliver(). True: not now, or never, do not tell it */
+bool mmapdemo_fault_irq(MmapdemoState *s, unsigned what);
+/* What shall happen to a transfer or descriptor. Any thread */
+MmapdemoFaultDma mmapdemo_fault_dma(MmapdemoState *s, uint64_t seq);
+/* Bytes after which a one-shot transfer ends; below its total: as ERROR */
+uint64_t mmapdemo_fault_goal(MmapdemoState *s, const MmapdemoTransfer *x);
 
 /* dma.c */
 /* A write to DMA_CMD. An error means: refused, without any effect */

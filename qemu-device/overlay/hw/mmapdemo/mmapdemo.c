@@ -10,36 +10,34 @@
 #include "qemu/osdep.h"
 #include "qemu/module.h"
 #include "qapi/error.h"
-#include "qapi/visitor.h"
-#include "hw/pci/msix.h"
 #include "hw/pci/pci.h"
-#include "migration/vmstate.h"
 #include "system/xen.h"
 #include "mmapdemo-internal.h"
 #include "trace.h"
 
 #define DMA_MASK_MIN    0xfffULL    /* a page */
 
-bool mmapdemo_bus_ok(MmapdemoState *s)
+bool mmapdemo_in_d0(MmapdemoState *s)
 {
     PCIDevice *pdev = s->pdev;
 
+    return !(pci_get_word(pdev->config + pdev->pm_cap + PCI_PM_CTRL) &
+             PCI_PM_CTRL_STATE_MASK);
+}
+
+bool mmapdemo_bus_ok(MmapdemoState *s)
+{
     /*
      * Not left to the address space: a reset clears the command register and
      * leaves the bus master region enabled.
      */
-    return pci_get_word(pdev->config + PCI_COMMAND) & PCI_COMMAND_MASTER &&
-           !(pci_get_word(pdev->config + pdev->pm_cap + PCI_PM_CTRL) &
-             PCI_PM_CTRL_STATE_MASK);
+    return pci_get_word(s->pdev->config + PCI_COMMAND) & PCI_COMMAND_MASTER &&
+           mmapdemo_in_d0(s);
 }
 
 static bool mmapdemo_check_properties(MmapdemoState *s, Error **errp)
 {
-    if (!is_power_of_2(s->mem_size) ||
-        s->mem_size < MMAPDEMO_BAR_MEM_SIZE_MIN) {
-        error_setg(errp, "mem-size %" PRIu64 " is not a power of two of at "
-                   "least 2 MiB, which is what a BAR can be; for example "
-                   "mem-size=128M", s->mem_size);
+    if (!mmapdemo_memory_check(s, errp)) {
         return false;
     }
     if (s->dma_mask & (s->dma_mask + 1) || s->dma_mask < DMA_MASK_MIN) {
@@ -59,10 +57,49 @@ static bool mmapdemo_check_properties(MmapdemoState *s, Error **errp)
     return true;
 }
 
+/*
+ * An EUI-64 in the range QEMU uses for what it makes up. Behind that, what tells
+ * this device from others and is the same on both sides of a migration: its
+ * place in the machine.
+ */
+static uint64_t mmapdemo_default_serial(MmapdemoState *s)
+{
+    g_autofree char *path = qdev_get_dev_path(DEVICE(s));
+    uint64_t hash = 0xcbf29ce484222325ULL;      /* FNV-1a */
+
+    for (const char *c = path; *c; c++) {
+        hash = (hash ^ (uint8_t)*c) * 0x100000001b3ULL;
+    }
+    return 0x525400ULL << 40 | (hash & MAKE_64BIT_MASK(0, 40));
+}
+
+static bool mmapdemo_init_capabilities(MmapdemoState *s, Error **errp)
+{
+    PCIDevice *pdev = s->pdev;
+    int pm = pci_pm_init(pdev, 0, errp);
+
+    if (pm < 0) {
+        return false;
+    }
+    pci_set_word(pdev->config + pm + PCI_PM_PMC, PCI_PM_CAP_VER_1_2);
+    pci_set_word(pdev->config + pm + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(pdev->wmask + pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+
+    if (pci_bus_is_express(pci_get_bus(pdev))) {
+        if (pcie_endpoint_cap_init(pdev, 0) < 0) {
+            error_setg(errp, "no room for the PCI Express capability");
+            return false;
+        }
+        pcie_cap_flr_init(pdev);
+        s->serial = s->serial ?: mmapdemo_default_serial(s);
+        pcie_dev_ser_num_init(pdev, PCI_CONFIG_SPACE_SIZE, s->serial);
+    }
+    return true;
+}
+
 static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
 {
     MmapdemoState *s = MMAPDEMO(pdev);
-    int pm;
 
     if (!mmapdemo_check_properties(s, errp)) {
         return;
@@ -70,10 +107,11 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
     s->pdev = pdev;
     s->name = pdev->qdev.id ? pdev->qdev.id : TYPE_MMAPDEMO;
 
-    if (!memory_region_init_ram(&s->mem, OBJECT(s), "mmapdemo-mem",
-                                s->mem_size, errp)) {
-        error_append_hint(errp, "Choose a smaller mem-size, or free memory on "
-                          "the host.\n");
+    if (!mmapdemo_init_capabilities(s, errp) || !mmapdemo_irq_init(s, errp)) {
+        return;
+    }
+    if (!mmapdemo_memory_init(s, errp)) {
+        mmapdemo_irq_exit(s);
         return;
     }
     memory_region_init_io(&s->regs, OBJECT(s), &mmapdemo_regs_ops, s,
@@ -90,44 +128,10 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
     pci_register_bar(pdev, MMAPDEMO_BAR_MEM,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
                      PCI_BASE_ADDRESS_MEM_TYPE_64 |
-                     PCI_BASE_ADDRESS_MEM_PREFETCH, &s->mem);
-
-    pm = pci_pm_init(pdev, 0, errp);
-    if (pm < 0) {
-        return;
-    }
-    pci_set_word(pdev->config + pm + PCI_PM_PMC, PCI_PM_CAP_VER_1_2);
-    pci_set_word(pdev->config + pm + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
-    pci_set_word(pdev->wmask + pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
-
-    if (pci_bus_is_express(pci_get_bus(pdev))) {
-        if (pcie_endpoint_cap_init(pdev, 0) < 0) {
-            error_setg(errp, "no room for the PCI Express capability");
-            return;
-        }
-        pcie_cap_flr_init(pdev);
-    }
-
-    if (msix_init_exclusive_bar(pdev, mmapdemo_num_vectors(s),
-                                MMAPDEMO_BAR_MSIX, errp) < 0) {
-        error_append_hint(errp, "The device has no other interrupt; use a "
-                          "machine with MSI, such as q35.\n");
-        return;
-    }
-    for (unsigned vector = 0; vector < mmapdemo_num_vectors(s); vector++) {
-        msix_vector_use(pdev, vector);
-    }
-
-    s->mem_ptr = memory_region_get_ram_ptr(&s->mem);
-    address_space_init(&s->mem_as, &s->mem, "mmapdemo-mem");
-    if (address_space_cache_init(&s->mem_cache, &s->mem_as, 0, s->mem_size,
-                                 true) != s->mem_size) {
-        error_setg(errp, "BAR2 is not one piece of host memory");
-        address_space_cache_destroy(&s->mem_cache);
-        address_space_destroy(&s->mem_as);
-        msix_uninit_exclusive_bar(pdev);
-        return;
-    }
+                     PCI_BASE_ADDRESS_MEM_PREFETCH, s->mem);
+    pci_register_bar(pdev, MMAPDEMO_BAR_ALIAS, PCI_BASE_ADDRESS_SPACE_MEMORY,
+                     &s->alias);
+    mmapdemo_faults_init(s);
     mmapdemo_engine_init(s);
     mmapdemo_queues_realize(s);
 }
@@ -138,14 +142,9 @@ static void mmapdemo_exit(PCIDevice *pdev)
 
     mmapdemo_queues_exit(s);
     mmapdemo_engine_exit(s);
-    address_space_cache_destroy(&s->mem_cache);
-    address_space_destroy(&s->mem_as);
-    msix_uninit_exclusive_bar(pdev);
-    /*
-     * A flat view may hold the block a while longer; its name has to be free
-     * for the next device in this slot.
-     */
-    vmstate_unregister_ram(&s->mem, DEVICE(s));
+    mmapdemo_faults_exit(s);
+    mmapdemo_memory_exit(s);
+    mmapdemo_irq_exit(s);
 }
 
 static void mmapdemo_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
@@ -159,6 +158,8 @@ static void mmapdemo_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
     }
     mmapdemo_dma_bus_changed(s);
     mmapdemo_queues_bus_changed(s);
+    /* MSI, MSI-X or INTX_DISABLE on or off; power state */
+    mmapdemo_irq_update(s);
 }
 
 void mmapdemo_soft_reset(MmapdemoState *s, const char *cause)
@@ -166,7 +167,9 @@ void mmapdemo_soft_reset(MmapdemoState *s, const char *cause)
     trace_mmapdemo_device_reset(s->name, cause);
     mmapdemo_queues_reset(s);
     mmapdemo_dma_reset(s);
+    mmapdemo_faults_reset(s);
     mmapdemo_regs_reset(s);
+    mmapdemo_irq_update(s);
 }
 
 /* Before any other device of the machine is reset, nothing moves any more */
@@ -201,8 +204,9 @@ static void mmapdemo_instance_finalize(Object *obj)
 }
 
 static const Property mmapdemo_properties[] = {
-    DEFINE_PROP_SIZE("mem-size", MmapdemoState, mem_size,
-                     MMAPDEMO_BAR_MEM_SIZE_DEFAULT),
+    DEFINE_PROP_SIZE("mem-size", MmapdemoState, mem_size, 0),
+    DEFINE_PROP_LINK("memdev", MmapdemoState, memdev, TYPE_MEMORY_BACKEND,
+                     HostMemoryBackend *),
     DEFINE_PROP_UINT64("dma-mask", MmapdemoState, dma_mask, UINT64_MAX),
     DEFINE_PROP_UINT32("queues", MmapdemoState, num_queues, 16),
     DEFINE_PROP_UINT32("windows", MmapdemoState, num_windows, 1024),
@@ -214,26 +218,41 @@ static const Property mmapdemo_properties[] = {
     DEFINE_PROP_BOOL("lock-stats", MmapdemoState, lock_stats, false),
     DEFINE_PROP_UINT64("poll-ns", MmapdemoState, poll_ns, 0),
     DEFINE_PROP_UINT32("x-queue-start", MmapdemoState, queue_start, 0),
+    DEFINE_PROP_UINT64("serial", MmapdemoState, serial, 0),
+    DEFINE_PROP_ON_OFF_AUTO("msi", MmapdemoState, msi, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_ON_OFF_AUTO("msix", MmapdemoState, msix, ON_OFF_AUTO_AUTO),
 };
 
-static void mmapdemo_get_delay(Object *obj, Visitor *v, const char *name,
-                               void *opaque, Error **errp)
-{
-    uint64_t val = MMAPDEMO(obj)->delay_ns;
-
-    visit_type_uint64(v, name, &val, errp);
-}
-
-/* Counts from the next START on */
-static void mmapdemo_set_delay(Object *obj, Visitor *v, const char *name,
-                               void *opaque, Error **errp)
-{
-    uint64_t val;
-
-    if (visit_type_uint64(v, name, &val, errp)) {
-        MMAPDEMO(obj)->delay_ns = val;
-    }
-}
+/* For -device mmapdemo,help; those of faults.c are there */
+static const struct {
+    const char *property;
+    const char *text;
+} mmapdemo_help[] = {
+    { "mem-size", "Bytes of device memory in BAR2: a power of two, 2 MiB or "
+      "more; 0: those of memdev, or else 128 MiB" },
+    { "memdev", "Memory backend to be the device memory, to share or place "
+      "it" },
+    { "dma-mask", "Highest bus address DMA reaches; anything above is "
+      "refused" },
+    { "queues", "Queues, each with a doorbell and an MSI-X vector: 1 to 64" },
+    { "windows", "Entries of the window table: 1 to 65536" },
+    { "dma", "Where the bytes of queues move: auto (the default), inline, "
+      "vcpu, bh, iothread or thread" },
+    { "iothread", "I/O thread that works for dma=iothread" },
+    { "threads", "Worker threads of dma=thread: 1 to 16" },
+    { "lock-budget-us", "Longest time dma=auto holds the big lock to move "
+      "bytes, microseconds" },
+    { "lock-stats", "Measure how long queues hold the big lock; reads "
+      "clocks" },
+    { "poll-ns", "How long workers watch idle queues before a doorbell is "
+      "needed" },
+    { "x-queue-start", "Index of a queue's first descriptor after ENABLE, for "
+      "tests of wrap" },
+    { "serial", "Device serial number, an EUI-64, on PCI Express; 0: made "
+      "from the place of the device in the machine" },
+    { "msi", "MSI capability; auto: if the machine can do it" },
+    { "msix", "MSI-X capability and BAR4; auto: if the machine can do it" },
+};
 
 static void mmapdemo_class_init(ObjectClass *klass,
                                 MMAPDEMO_QOM_CONST void *data)
@@ -246,35 +265,11 @@ static void mmapdemo_class_init(ObjectClass *klass,
     dc->vmsd = &mmapdemo_vmstate;
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, mmapdemo_properties);
-    object_class_property_set_description(klass, "mem-size",
-        "Bytes of device memory in BAR2: a power of two, 2 MiB or more");
-    object_class_property_set_description(klass, "dma-mask",
-        "Highest bus address DMA reaches; anything above is refused");
-    object_class_property_set_description(klass, "queues",
-        "Queues, each with a doorbell and an MSI-X vector: 1 to 64");
-    object_class_property_set_description(klass, "windows",
-        "Entries of the window table: 1 to 65536");
-    object_class_property_set_description(klass, "dma",
-        "Where the bytes of queues move: auto (the default), inline, vcpu, bh, "
-        "iothread or thread");
-    object_class_property_set_description(klass, "iothread",
-        "I/O thread that works for dma=iothread");
-    object_class_property_set_description(klass, "threads",
-        "Worker threads of dma=thread: 1 to 16");
-    object_class_property_set_description(klass, "lock-budget-us",
-        "Longest time dma=auto holds the big lock to move bytes, microseconds");
-    object_class_property_set_description(klass, "lock-stats",
-        "Measure how long queues hold the big lock; reads clocks");
-    object_class_property_set_description(klass, "poll-ns",
-        "How long workers watch idle queues before a doorbell is needed");
-    object_class_property_set_description(klass, "x-queue-start",
-        "Index of a queue's first descriptor after ENABLE, for tests of wrap");
-    /* Not a qdev property: those cannot be set once the device is realized */
-    object_class_property_add(klass, "delay-ns", "uint64",
-                              mmapdemo_get_delay, mmapdemo_set_delay, NULL,
-                              NULL);
-    object_class_property_set_description(klass, "delay-ns",
-        "Virtual ns from the start of a transfer until its first byte moves");
+    for (unsigned i = 0; i < ARRAY_SIZE(mmapdemo_help); i++) {
+        object_class_property_set_description(klass, mmapdemo_help[i].property,
+                                              mmapdemo_help[i].text);
+    }
+    mmapdemo_faults_class_init(klass);
 
     pc->realize = mmapdemo_realize;
     pc->exit = mmapdemo_exit;

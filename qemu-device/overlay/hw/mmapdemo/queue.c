@@ -336,7 +336,7 @@ static uint64_t doorbell_read(void *opaque, hwaddr offset, unsigned width)
 
     s->cnt[MMAPDEMO_CNT(RD_ALL)]++;
     s->cnt[MMAPDEMO_CNT(DB_RD)]++;
-    return 0;
+    return s->fault_reads ? UINT64_MAX : 0;
 }
 
 static void doorbell_write(void *opaque, hwaddr offset, uint64_t val,

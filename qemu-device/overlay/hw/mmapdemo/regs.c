@@ -347,12 +347,14 @@ static uint32_t reg_set(MmapdemoState *s, const MmapdemoRegPlace *place,
         break;
     case MMAPDEMO_REG_IRQ_STATUS:
         s->irq_status &= ~val;
+        mmapdemo_irq_update(s);
         break;
     case MMAPDEMO_REG_IRQ_ENABLE:
         mmapdemo_irq_enable(s, val);
         break;
     case MMAPDEMO_REG_QUEUE_IRQ_STATUS:
         s->queue_irq_status &= ~val;
+        mmapdemo_irq_update(s);
         break;
     case MMAPDEMO_REG_LOCK_MAX_NS:
         s->lock_max_ns = val;
@@ -406,6 +408,10 @@ static uint64_t mmapdemo_regs_read(void *opaque, hwaddr offset, unsigned width)
     uint64_t val;
 
     s->cnt[MMAPDEMO_CNT(RD_ALL)] += counted;
+    if (unlikely(s->fault_reads)) {
+        trace_mmapdemo_fault_read(s->name, offset, width);
+        return UINT64_MAX;
+    }
     if (unlikely(error)) {
         mmapdemo_error(s, error, offset, width, false);
         return UINT64_MAX;

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
+#include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
 #include "migration/vmstate.h"
 #include "mmapdemo-internal.h"
@@ -13,6 +14,7 @@
 static int mmapdemo_pre_load(void *opaque)
 {
     mmapdemo_dma_reset(opaque);
+    mmapdemo_faults_reset(opaque);
     return 0;
 }
 
@@ -58,6 +60,36 @@ static bool transfer_valid(MmapdemoState *s)
     return x->done == before + x->sg_off;
 }
 
+/*
+ * The guest can ask for more messages than there are, and the core gives it
+ * fewer; a stream comes without having asked.
+ */
+static bool msi_valid(MmapdemoState *s)
+{
+    const uint8_t *cap = s->pdev->config + s->pdev->msi_cap;
+    uint16_t flags;
+
+    if (!msi_present(s->pdev)) {
+        return true;
+    }
+    flags = pci_get_word(cap + PCI_MSI_FLAGS);
+    return (flags & PCI_MSI_FLAGS_QSIZE) >> ctz32(PCI_MSI_FLAGS_QSIZE) <=
+           (flags & PCI_MSI_FLAGS_QMASK) >> ctz32(PCI_MSI_FLAGS_QMASK);
+}
+
+static bool late_valid(MmapdemoState *s)
+{
+    unsigned vectors = mmapdemo_num_vectors(s);
+
+    for (unsigned what = 0; what < 128; what++) {
+        if (s->fault_late[what / 64] >> what % 64 & 1 && what >= vectors &&
+            what != MMAPDEMO_IRQ_LINE && what != MMAPDEMO_IRQ_PULSE) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int mmapdemo_post_load(void *opaque, int version_id)
 {
     MmapdemoState *s = opaque;
@@ -66,6 +98,10 @@ static int mmapdemo_post_load(void *opaque, int version_id)
     if (s->irq_status & ~MMAPDEMO_IRQ_ALL ||
         s->irq_enable & ~MMAPDEMO_IRQ_ALL) {
         wrong = "interrupt registers";
+    } else if (!msi_valid(s)) {
+        wrong = "number of MSI messages";
+    } else if (!late_valid(s)) {
+        wrong = "set of late interrupts";
     } else if (s->err_code > MMAPDEMO_ERR_MAX) {
         wrong = "ERR_CODE";
     } else if (s->dma_state > MMAPDEMO_DMA_STATE_ERROR ||
@@ -82,6 +118,8 @@ static int mmapdemo_post_load(void *opaque, int version_id)
                      "%s; was it made by this device?", s->name, wrong);
         return -EINVAL;
     }
+    s->goal = mmapdemo_dma_total(&s->xfer);
+    mmapdemo_irq_loaded(s);
     return 0;
 }
 
@@ -133,6 +171,23 @@ static const VMStateDescription vmstate_mmapdemo_transfer = {
     }
 };
 
+static bool late_needed(void *opaque)
+{
+    return mmapdemo_fault_waits(opaque);
+}
+
+/* They are told as soon as the destination runs */
+static const VMStateDescription vmstate_mmapdemo_late = {
+    .name = "mmapdemo/late",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = late_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64_ARRAY(fault_late, MmapdemoState, 2),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
 const VMStateDescription mmapdemo_vmstate = {
     .name = TYPE_MMAPDEMO,
     .version_id = 2,
@@ -179,6 +234,7 @@ const VMStateDescription mmapdemo_vmstate = {
     },
     .subsections = (const VMStateDescription *const []) {
         &vmstate_mmapdemo_transfer,
+        &vmstate_mmapdemo_late,
         NULL
     }
 };

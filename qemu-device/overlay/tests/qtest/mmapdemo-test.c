@@ -32,6 +32,10 @@ int main(int argc, char **argv)
         add_migration_tests();
         add_vcpu_tests();
         add_queue_core_tests();
+        add_pci_irq_tests();
+        add_alias_tests();
+        add_memdev_tests();
+        add_fault_tests();
     }
     return g_test_run();
 }

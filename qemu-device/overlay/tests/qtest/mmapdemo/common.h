@@ -188,6 +188,16 @@ void mmd_flr(MmdTest *t);
 /* Run the main loop of QEMU a few times; the virtual clock stands still */
 void vm_settle(QTestState *qts);
 
+/* --- migration streams, in files --- */
+
+char *stream_new(void);
+/* Removes the file too */
+void stream_free(char *path);
+/* Of a stopped machine: the copy of a running one runs once it is loaded */
+void stream_save(MmdTest *t, const char *path);
+/* A machine like that of mmd_start(), made from the stream */
+MmdTest *stream_load(const char *path, const char *props);
+
 /*
  * A test in a process of its own, which fails if that fails or takes longer:
  * for what can hang QEMU.
@@ -205,5 +215,9 @@ void add_plug_tests(void);
 void add_migration_tests(void);
 void add_vcpu_tests(void);
 void add_queue_core_tests(void);
+void add_pci_irq_tests(void);
+void add_alias_tests(void);
+void add_memdev_tests(void);
+void add_fault_tests(void);
 
 #endif /* MMAPDEMO_QTEST_COMMON_H */

@@ -12,7 +12,7 @@
 /* Not to be found in a stream by chance */
 #define MAGIC   0x6d6d61706465306dULL
 
-static char *stream_new(void)
+char *stream_new(void)
 {
     char *path = g_strdup("/tmp/mmapdemo-test-XXXXXX");
     int fd = mkstemp(path);
@@ -22,7 +22,7 @@ static char *stream_new(void)
     return path;
 }
 
-static void stream_free(char *path)
+void stream_free(char *path)
 {
     unlink(path);
     g_free(path);
@@ -73,7 +73,7 @@ static bool migration_wait(QTestState *qts)
     }
 }
 
-static void save(MmdTest *t, const char *path)
+void stream_save(MmdTest *t, const char *path)
 {
     g_autofree char *uri = g_strdup_printf("file:%s", path);
 
@@ -109,7 +109,7 @@ static MmdTest *try_load(const char *path, const char *props, bool quiet)
     return t;
 }
 
-static MmdTest *load(const char *path, const char *props)
+MmdTest *stream_load(const char *path, const char *props)
 {
     MmdTest *t = try_load(path, props, false);
 
@@ -158,10 +158,10 @@ static void idle_state_travels(void)
             cnt[i] = mmd_reg_read(t, mmd_regs[i].offset);
         }
     }
-    save(t, path);
+    stream_save(t, path);
     mmd_stop(t);
 
-    u = load(path, PROPS);
+    u = stream_load(path, PROPS);
     for (unsigned i = 0; i < mmd_num_regs; i++) {
         if (mmd_regs[i].offset >= MMAPDEMO_CNT_FIRST) {
             g_assert_cmpuint(mmd_reg_read(u, mmd_regs[i].offset), ==, cnt[i]);
@@ -212,20 +212,23 @@ static void memory_written_by_dma_is_dirty(void)
                              "'arguments': { 'max-bandwidth': 500000 } }");
     mem_fill(t, RAM_LIST, 0xaa, 12 * MiB);
 
-    /* inline and by slices, each direction */
+    /* inline and by slices, each direction, and through BAR5 */
     dma.addr = RAM_BUF2;
+    dma.dev_off = 1 * MiB;
     mmd_dma_expect(t, &dma, MMAPDEMO_ERR_NONE, dma.len);
     dma.dev_off = 24 * MiB;
     dma.len = 4000;
     mmd_dma_expect(t, &dma, MMAPDEMO_ERR_NONE, dma.len);
     dma.addr = RAM_BUF;
-    dma.dev_off = 0;
+    dma.dev_off = 1 * MiB;
     dma.len = 512 * KiB;
     dma.cmd = MMAPDEMO_DMA_CMD_FROM_DEVICE;
     mmd_dma_expect(t, &dma, MMAPDEMO_ERR_NONE, dma.len);
     dma.addr = RAM_BUF2 + 8 * MiB;
     dma.len = 3000;
     mmd_dma_expect(t, &dma, MMAPDEMO_ERR_NONE, dma.len);
+    qtest_writeq(t->qts, t->alias + 0x3000, MAGIC);
+    qtest_writeb(t->qts, t->alias + 0x8fff, 0x77);
 
     qtest_qmp_assert_success(t->qts, "{ 'execute': 'migrate-set-parameters', "
                              "'arguments': { 'max-bandwidth': 0, "
@@ -233,8 +236,10 @@ static void memory_written_by_dma_is_dirty(void)
     g_assert_true(migration_wait(t->qts));
     mmd_stop(t);
 
-    u = load(path, PROPS);
-    mem_assert_number(u, u->mem, 7, 1 * MiB);
+    u = stream_load(path, PROPS);
+    mem_assert_number(u, u->mem + 1 * MiB, 7, 1 * MiB);
+    g_assert_cmphex(qtest_readq(u->qts, u->mem + 0x3000), ==, MAGIC);
+    g_assert_cmphex(qtest_readb(u->qts, u->mem + 0x8fff), ==, 0x77);
     mem_assert_number(u, u->mem + 24 * MiB, 7, 4000);
     mem_assert_number(u, RAM_BUF, 7, 512 * KiB);
     mem_assert_number(u, RAM_BUF2 + 8 * MiB, 7, 3000);
@@ -289,10 +294,10 @@ static void check_in_flight(bool list)
             g_assert_cmpuint(done, ==, 0);
         }
         g_test_message("%" PRIu64 " bytes moved at the source", done);
-        save(t, path);
+        stream_save(t, path);
         mmd_stop(t);
 
-        u = load(path, PROPS);
+        u = stream_load(path, PROPS);
         g_assert_cmpuint(mmd_get(u, CNT_DMA_TO_DEV), ==, done);
         vm_settle(u->qts);
         g_assert_cmpuint(mmd_get(u, CNT_DMA_TO_DEV), ==, done);
@@ -328,11 +333,11 @@ static void other_properties_are_refused(void)
     MmdTest *t = mmd_start("dma-mask=0xfffffff"), *u;
     char *path = stream_new();
 
-    save(t, path);
+    stream_save(t, path);
     mmd_stop(t);
     g_assert_null(try_load(path, PROPS, true));
     g_assert_null(try_load(path, "mem-size=64M,dma-mask=0xfffffff", true));
-    u = load(path, "mem-size=32M,dma-mask=0xfffffff");
+    u = stream_load(path, "mem-size=32M,dma-mask=0xfffffff");
     mmd_stop(u);
     stream_free(path);
 }
@@ -379,7 +384,7 @@ static void stream_pending(Stream *st, uint32_t cmd)
     vm_stop(t->qts);
     mmd_dma_start(t, &dma);
     g_assert_cmpuint(mmd_dma_state(t), ==, MMAPDEMO_DMA_STATE_BUSY);
-    save(t, st->path);
+    stream_save(t, st->path);
     mmd_stop(t);
     stream_pad(st->path);
 
@@ -503,7 +508,7 @@ static void check_pending_lies(uint32_t cmd, const Lie *lies, unsigned num)
     }
 
     /* put right again it loads, so it was the lies */
-    u = load(st.path, PROPS);
+    u = stream_load(st.path, PROPS);
     vm_cont(u->qts);
     mmd_dma_wait(u);
     g_assert_cmphex(mmd_get(u, DMA_STATUS), ==, MMAPDEMO_DMA_STATE_DONE);
