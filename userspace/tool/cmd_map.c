@@ -56,7 +56,7 @@ static void parse_object(struct args *args, const char *arg, struct argp_state *
 	args->is_region = true;
 	if (mmd_region_value(arg, &args->id))
 		argp_error(state, "'%s' is neither a technique (bar, pages, vmalloc, coherent) nor a region "
-			   "(example, user-page, ctrl, mem)", arg);
+			   "(example, user-page, ctrl, mem, alias)", arg);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -133,7 +133,7 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "TECHNIQUE|REGION",
 	.doc = "Allocate a buffer (bar, pages, vmalloc, coherent) or take a region (example, user-page, ctrl, "
-	       "mem), map it, and show what the mapping really is: cache type in the page table, VM flags, "
+	       "mem, alias), map it, and show what the mapping really is: cache type in the page table, VM flags, "
 	       "number of mappings."
 	       "\vA fresh buffer is zero: 'mmapdemo map bar --verify=0' checks that.",
 	.children = tool_argp_children,
@@ -298,7 +298,8 @@ int cmd_map(struct tool *tool, int argc, char **argv)
 	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &args);
-	if (args.is_region && args.id == MMAPDEMO_REGION_MEM)
+	if (args.is_region &&
+	    (args.id == MMAPDEMO_REGION_MEM || args.id == MMAPDEMO_REGION_ALIAS))
 		flags |= MMD_OPEN_EXCL;
 	ret = tool_open(tool, flags);
 	if (!ret)
