@@ -49,13 +49,22 @@ void mmapdemo_irq_update(MmapdemoState *s)
     line_set(s, level);
 }
 
-void mmapdemo_irq_loaded(MmapdemoState *s)
+/*
+ * A line that nobody asked for would be taken back at the next reset, from a
+ * bus that does not count it. One that is low and should not be is none of
+ * that: x-fault-irq may have kept it low.
+ */
+bool mmapdemo_irq_loaded(MmapdemoState *s)
 {
-    s->irq_level = pci_get_word(s->pdev->config + PCI_STATUS) &
-                   PCI_STATUS_INTERRUPT;
-    s->irq_line = s->irq_level &&
-                  !(pci_get_word(s->pdev->config + PCI_COMMAND) &
-                    PCI_COMMAND_INTX_DISABLE);
+    uint8_t level = s->pdev->irq_state;
+
+    if (level > 1 || (level && !line_wanted(s))) {
+        return false;
+    }
+    s->irq_level = level;
+    s->irq_line = level && !(pci_get_word(s->pdev->config + PCI_COMMAND) &
+                             PCI_COMMAND_INTX_DISABLE);
+    return true;
 }
 
 /* --- messages ------------------------------------------------------------- */

@@ -240,8 +240,8 @@ void mmapdemo_memory_exit(MmapdemoState *s);
 /* irq.c */
 bool mmapdemo_irq_init(MmapdemoState *s, Error **errp);
 void mmapdemo_irq_exit(MmapdemoState *s);
-/* Registers and configuration space came from a stream */
-void mmapdemo_irq_loaded(MmapdemoState *s);
+/* Registers and configuration space came from a stream. False: they cannot */
+bool mmapdemo_irq_loaded(MmapdemoState *s);
 /* What the INTx line depends on has changed */
 void mmapdemo_irq_update(MmapdemoState *s);
 /* A vector, MMAPDEMO_IRQ_LINE or _PULSE: tell it now, whatever x-fault-irq is */

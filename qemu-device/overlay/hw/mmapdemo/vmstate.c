@@ -102,6 +102,8 @@ static int mmapdemo_post_load(void *opaque, int version_id)
         wrong = "number of MSI messages";
     } else if (!late_valid(s)) {
         wrong = "set of late interrupts";
+    } else if (!mmapdemo_irq_loaded(s)) {
+        wrong = "level of INTx";
     } else if (s->err_code > MMAPDEMO_ERR_MAX) {
         wrong = "ERR_CODE";
     } else if (s->dma_state > MMAPDEMO_DMA_STATE_ERROR ||
@@ -119,7 +121,6 @@ static int mmapdemo_post_load(void *opaque, int version_id)
         return -EINVAL;
     }
     s->goal = mmapdemo_dma_total(&s->xfer);
-    mmapdemo_irq_loaded(s);
     return 0;
 }
 
