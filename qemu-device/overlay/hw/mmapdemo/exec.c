@@ -186,6 +186,31 @@ static void sqe_to_cpu(struct mmapdemo_hw_sqe *d)
     le64_to_cpus(&d->reserved3);
 }
 
+/* What x-fault-dma makes of a descriptor that was found good */
+static void inject(MmapdemoQueue *q)
+{
+    MmapdemoWork *w = &q->work;
+    const struct mmapdemo_hw_sqe *d = &w->sqe;
+
+    switch (mmapdemo_fault_dma(q->s, d->user)) {
+    case MMAPDEMO_FAULT_DMA_FAIL:
+        w->cut = work_total(w);
+        break;
+    case MMAPDEMO_FAULT_DMA_SHORT:
+        w->cut = d->op == MMAPDEMO_OP_TIMED ? (d->arg - d->arg / 2) * d->len
+                                            : d->len - d->len / 2;
+        break;
+    case MMAPDEMO_FAULT_DMA_STUCK:
+        w->delay_over = false;  /* nor will it be: queue_delay() */
+        return;
+    default:
+        return;
+    }
+    if (w->cut == work_total(w)) {
+        work_finish(w, MMAPDEMO_CQ_INJECTED, 0);
+    }
+}
+
 void mmapdemo_exec_start(MmapdemoQueue *q)
 {
     MmapdemoWork *w = &q->work;
@@ -198,6 +223,7 @@ void mmapdemo_exec_start(MmapdemoQueue *q)
     w->delay_over = !q->s->delay_ns;
     w->finished = false;
     w->done = 0;
+    w->cut = 0;
     w->aux = 0;
     w->src.left = w->src.pos = w->src.sum = 0;
     w->dst.left = w->dst.pos = w->dst.sum = 0;
@@ -207,8 +233,13 @@ void mmapdemo_exec_start(MmapdemoQueue *q)
     status = check(q);
     if (status) {
         work_finish(w, status, 0);
-    } else if (w->sqe.op == MMAPDEMO_OP_CRC32C) {
+        return;
+    }
+    if (w->sqe.op == MMAPDEMO_OP_CRC32C) {
         w->aux = (uint32_t)~w->sqe.arg;
+    }
+    if (unlikely(qatomic_read(&q->s->fault_dma))) {
+        inject(q);
     }
 }
 
@@ -381,7 +412,11 @@ static void side_advance(MmapdemoSide *side, uint32_t len)
 
 static void slice_end(MmapdemoWork *w)
 {
-    if (w->finished || w->done < work_total(w)) {
+    if (w->finished || w->done < work_total(w) - w->cut) {
+        return;
+    }
+    if (w->cut) {
+        work_finish(w, MMAPDEMO_CQ_INJECTED, 0);
         return;
     }
     /* A list is not empty, so one that goes on adds up to too much */
@@ -438,7 +473,7 @@ static bool resolve(MmapdemoQueue *q, unsigned uses, MmapdemoSpan *src,
 static void slice_timed(MmapdemoQueue *q, int64_t *budget)
 {
     MmapdemoWork *w = &q->work;
-    uint64_t total = work_total(w), cost = 0;
+    uint64_t total = work_total(w) - w->cut, cost = 0;
     uint32_t begin = w->done;
     int64_t start = get_clock();
 
@@ -474,6 +509,7 @@ bool mmapdemo_exec_slice(MmapdemoQueue *q, int64_t *budget)
     bool crc = w->sqe.op == MMAPDEMO_OP_CRC32C;
     uint64_t left = crc ? SLICE_CRC_BYTES : SLICE_BYTES;
     unsigned pieces = SLICE_PIECES;
+    uint32_t end = w->sqe.len - w->cut;     /* but for TIMED */
 
     if (q->span_failed) {
         q->span_failed = false;
@@ -486,8 +522,8 @@ bool mmapdemo_exec_slice(MmapdemoQueue *q, int64_t *budget)
         return !q->want.span;
     }
     *budget -= COST_DESC / 2;
-    while (!w->finished && w->done < w->sqe.len && left && pieces--) {
-        uint64_t len = MIN(left, w->sqe.len - w->done);
+    while (!w->finished && w->done < end && left && pieces--) {
+        uint64_t len = MIN(left, end - w->done);
         MmapdemoSpan src = { }, dst = { };
 
         if (uses & OP_SRC && !w->src.left) {

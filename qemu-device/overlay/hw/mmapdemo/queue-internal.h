@@ -111,6 +111,7 @@ typedef struct MmapdemoWork {
     uint16_t status;
     uint32_t detail;
     uint32_t done;          /* bytes; for TIMED all copies together */
+    uint32_t cut;           /* of these, left out by x-fault-dma. Not migrated */
     uint64_t aux;           /* CRC so far, not inverted; ns so far */
     MmapdemoSide src;
     MmapdemoSide dst;

@@ -205,6 +205,9 @@ static void queue_delay(MmapdemoQueue *q)
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
     qatomic_set(&q->owner, MMAPDEMO_OWNER_TIMER);
+    if (qatomic_read(&q->s->fault_dma) == MMAPDEMO_FAULT_DMA_STUCK) {
+        return;     /* until mmapdemo_queue_forget_delay() */
+    }
     timer_mod_ns(q->delay_timer,
                  now + MIN(q->s->delay_ns, (uint64_t)(INT64_MAX - now)));
 }

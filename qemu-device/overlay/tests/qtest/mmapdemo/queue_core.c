@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "common.h"
+#include "pci.h"
 
 #define RING        (104 * MiB)
 #define RING_LOG2N  4
@@ -261,6 +261,132 @@ static void tail_too_far_stops_the_queue(void)
     mmd_stop(t);
 }
 
+static const char *const fault_engines[] = {
+    "", "dma=bh", "dma=thread", "dma=iothread,iothread=iot0",
+};
+
+/* x-fault-dma: told in the completion, with the bytes that did move */
+static void injected_failures_are_told(void)
+{
+    for (unsigned e = 0; e < ARRAY_SIZE(fault_engines); e++) {
+        MmdTest *t = start(fault_engines[e]);
+        struct mmapdemo_hw_sqe d = {
+            .op = MMAPDEMO_OP_COPY, .src_win = WIN_BUF, .dst_win = WIN_MEM,
+        };
+        uint32_t i = 0;
+
+        mem_fill(t, RAM_BUF, 0x5a, 1 * MiB);
+        for (uint32_t len = 1; len <= 1 * MiB; len *= 32) {
+            d.len = len;
+            set_property(t, "x-fault-dma", "'fail'");
+            expect(t, i++, d, MMAPDEMO_CQ_INJECTED, 0, 0);
+            mem_assert_fill(t, t->mem, 0, len);
+            set_property(t, "x-fault-dma", "'short'");
+            expect(t, i++, d, MMAPDEMO_CQ_INJECTED, len / 2, 0);
+            mem_assert_fill(t, t->mem, 0x5a, len / 2);
+            mem_assert_fill(t, t->mem + len / 2, 0, len - len / 2);
+            set_property(t, "x-fault-dma", "'none'");
+            expect(t, i++, d, MMAPDEMO_CQ_OK, len, 0);
+            mem_fill(t, t->mem, 0, len);
+        }
+        g_assert_cmpuint(mmd_get(t, CNT_Q_FAILED), ==, i / 3 * 2);
+
+        /* whatever the operation; a mistake stays a mistake */
+        set_property(t, "x-fault-dma", "'short'");
+        d = (struct mmapdemo_hw_sqe) {
+            .op = MMAPDEMO_OP_CRC32C, .src_win = WIN_BUF, .len = 10001,
+        };
+        expect(t, i++, d, MMAPDEMO_CQ_INJECTED, 5000, 0);
+        d.op = MMAPDEMO_OP_TIMED;
+        d.dst_win = WIN_MEM;
+        d.arg = 5;
+        expect(t, i++, d, MMAPDEMO_CQ_INJECTED, 20002, 0);
+        d = (struct mmapdemo_hw_sqe) { .op = MMAPDEMO_OP_NOP };
+        expect(t, i++, d, MMAPDEMO_CQ_INJECTED, 0, 0);
+        d.op = 77;
+        expect(t, i++, d, MMAPDEMO_CQ_OPCODE, 0, 0);
+        mmd_stop(t);
+    }
+}
+
+static bool completed(MmdTest *t, uint32_t index)
+{
+    return qtest_readl(t->qts, RING + MMAPDEMO_RING_CQ +
+                       index * sizeof(struct mmapdemo_hw_cqe) +
+                       offsetof(struct mmapdemo_hw_cqe, gen)) == index + 1;
+}
+
+/* A stuck descriptor ends with its queue, and not before */
+static void stuck_descriptor_ends_with_its_queue(void)
+{
+    for (unsigned e = 0; e < ARRAY_SIZE(fault_engines); e++) {
+        MmdTest *t = start(fault_engines[e]);
+        struct mmapdemo_hw_sqe d = {
+            .op = MMAPDEMO_OP_COPY, .src_win = WIN_BUF, .dst_win = WIN_MEM,
+            .len = 100000,
+        };
+
+        mem_fill(t, RAM_BUF, 0x5a, d.len);
+        set_property(t, "x-fault-dma", "'stuck'");
+        put(t, 0, d);
+        put(t, 1, d);
+        ring(t, 2);
+        set_property(t, "delay-ns", "0");
+        g_usleep(20000);
+        qtest_clock_step(t->qts, 1000000000);
+        ring(t, 2);
+        vm_stop(t->qts);
+        vm_cont(t->qts);
+        vm_settle(t->qts);
+        g_assert_cmpuint(qget(t, STATE), ==, MMAPDEMO_QSTATE_RUNNING);
+        g_assert_cmpuint(qget(t, HEAD), ==, 0);
+        g_assert_false(completed(t, 0));
+
+        /* taken back: it goes on once it was paused */
+        set_property(t, "x-fault-dma", "'none'");
+        qset(t, CTL, MMAPDEMO_QCTL_PAUSE);
+        qset(t, CTL, MMAPDEMO_QCTL_RESUME);
+        qtest_clock_step(t->qts, 1);
+        await(t, 1);
+        mem_assert_fill(t, t->mem, 0x5a, d.len);
+
+        /* DISABLE, bus mastering off, RESET */
+        for (int how = 0; how < 3; how++) {
+            mem_fill(t, t->mem, 0, d.len);
+            set_property(t, "x-fault-dma", "'stuck'");
+            put(t, 2, d);
+            ring(t, 3);
+            g_usleep(5000);
+            if (how == 0) {
+                qset(t, CTL, MMAPDEMO_QCTL_DISABLE);
+                g_assert_cmpuint(qget(t, STATE), ==, MMAPDEMO_QSTATE_DISABLED);
+            } else if (how == 1) {
+                mmd_bus_master(t, false);
+                g_assert_cmpuint(qget(t, ERROR), ==, MMAPDEMO_QERR_BUS_OFF);
+                mmd_bus_master(t, true);
+                qset(t, CTL, MMAPDEMO_QCTL_DISABLE);
+            } else {
+                mmd_set(t, RESET, MMAPDEMO_RESET_KEY);
+                g_assert_cmpuint(qget(t, STATE), ==, MMAPDEMO_QSTATE_DISABLED);
+                break;
+            }
+            set_property(t, "x-fault-dma", "'none'");
+            qtest_clock_step(t->qts, 1000000000);
+            vm_settle(t->qts);
+            mem_assert_fill(t, t->mem, 0, d.len);
+
+            /* the next one starts from 0 and is like any other */
+            mem_fill(t, RING, 0, MMAPDEMO_RING_BYTES(RING_LOG2N));
+            qset(t, CTL, MMAPDEMO_QCTL_ENABLE);
+            expect(t, 0, d, MMAPDEMO_CQ_OK, d.len, 0);
+            expect(t, 1, d, MMAPDEMO_CQ_OK, d.len, 0);
+        }
+        vm_settle(t->qts);
+        mem_assert_fill(t, t->mem, 0, d.len);
+        mmd_stop(t);
+    }
+}
+
 void add_queue_core_tests(void)
 {
 #define ADD(fn) qtest_add_func("/mmapdemo/queue-core/" #fn, fn)
@@ -273,5 +399,7 @@ void add_queue_core_tests(void)
     ADD(operations_iothread);
     ADD(many_in_one_doorbell);
     ADD(tail_too_far_stops_the_queue);
+    ADD(injected_failures_are_told);
+    ADD(stuck_descriptor_ends_with_its_queue);
 #undef ADD
 }
