@@ -183,12 +183,12 @@ static void print_controls(const struct mmb_session *s)
 	}
 }
 
-static void print_ratio(FILE *out, const struct mmb_row *row)
+static void print_ratio(FILE *out, const struct mmb_row *row, int width)
 {
 	const struct mmb_summary *sum = &row->sum;
 	char interval[48] = "-";
 
-	fprintf(out, "  %-21s %-50s", row->id, row->what);
+	fprintf(out, "  %-*s %-50s", width, row->id, row->what);
 	if (row->verdict == MMB_SKIPPED) {
 		fprintf(out, " skipped: %s\n", row->reason);
 		return;
@@ -201,23 +201,40 @@ static void print_ratio(FILE *out, const struct mmb_row *row)
 		mmb_verdict_name(row->verdict));
 }
 
+static bool is_shown_ratio(const struct mmb_session *s, const struct mmb_row *row)
+{
+	return row->kind == MMB_ROW_RATIO && (!row->detail || s->opt->all_rows);
+}
+
+static int ratio_id_width(const struct mmb_session *s)
+{
+	size_t width = strlen("id");
+
+	for (size_t i = 0; i < s->results->n; i++)
+		if (is_shown_ratio(s, s->results->row[i]) && strlen(s->results->row[i]->id) > width)
+			width = strlen(s->results->row[i]->id);
+	return (int)width;
+}
+
 static void print_ratios(const struct mmb_session *s)
 {
+	int width = ratio_id_width(s);
 	bool any = false;
 
 	for (size_t i = 0; i < s->results->n; i++) {
 		const struct mmb_row *row = s->results->row[i];
 
-		if (row->kind != MMB_ROW_RATIO || (row->detail && !s->opt->all_rows))
+		if (!is_shown_ratio(s, row))
 			continue;
 		if (!any) {
 			fputs("\nRatios\n  Median over the rounds of a / b, its 95 % interval, and "
 			      "the ratio of the two minima.\n", s->out);
-			fprintf(s->out, "  %-21s %-50s %8s %19s %8s %-12s %s\n", "id", "a / b",
-				"median", "95 % interval", "minima", "target", "verdict");
+			fprintf(s->out, "  %-*s %-50s %8s %19s %8s %-12s %s\n", width, "id",
+				"a / b", "median", "95 % interval", "minima", "target",
+				"verdict");
 		}
 		any = true;
-		print_ratio(s->out, row);
+		print_ratio(s->out, row, width);
 	}
 }
 

@@ -203,6 +203,55 @@ static void noise_without_time_left_is_marked(void **state)
 	assert_true(row->sum.median == 3);
 }
 
+static unsigned int broken_tries;	/* the first so many have one hold above the budget */
+
+static enum mmb_rc holds_run(struct mmb_arm *arm, uint64_t n)
+{
+	(void)n;
+	mmb_observe(arm, arm->c->try <= broken_tries && arm->rounds.n == 7 ? 1 : 0);
+	return MMB_OK;
+}
+
+static enum mmb_rc holds_setup(struct mmb_case *c)
+{
+	struct mmb_arm *arm = mmb_arm_add(c, "S3.auto.64KiB.over", "holds", holds_run);
+
+	for (size_t i = 0; i < c->n_arms; i++)
+		c->arm[i].flags &= ~MMB_ARM_CONTROL;
+	arm->flags = MMB_ARM_SELF_TIMED;
+	arm->ops = 1;
+	return MMB_OK;
+}
+
+static const struct mmb_case_ops holds_ops = { .group = &group, .setup = holds_setup };
+
+static void count_broken_once_is_looked_for_again(void **state)
+{
+	const struct mmb_row *row;
+
+	(void)state;
+	broken_tries = 1;
+	the_case.ops = &holds_ops;
+	assert_int_equal(mmb_case_run(&the_case), MMB_OK);
+	row = mmb_row_find(&results, "S3.auto.64KiB.over");
+	assert_int_equal(row->verdict, MMB_PASS);
+	assert_int_equal(row->tries, 2);
+	assert_int_equal(row->sum.n, MMB_PAIRS_MIN);
+}
+
+static void count_broken_every_time_fails(void **state)
+{
+	const struct mmb_row *row;
+
+	(void)state;
+	broken_tries = MMB_TRIES;
+	the_case.ops = &holds_ops;
+	assert_int_equal(mmb_case_run(&the_case), MMB_OK);
+	row = mmb_row_find(&results, "S3.auto.64KiB.over");
+	assert_int_equal(row->verdict, MMB_FAIL);
+	assert_int_equal(row->tries, MMB_TRIES);
+}
+
 static void wrong_data_gives_no_row(void **state)
 {
 	(void)state;
@@ -293,6 +342,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(arms_are_taken_in_turn, start, end),
 		cmocka_unit_test_setup_teardown(noise_repeats_then_no_number, start, end),
 		cmocka_unit_test_setup_teardown(noise_without_time_left_is_marked, start, end),
+		cmocka_unit_test_setup_teardown(count_broken_once_is_looked_for_again, start, end),
+		cmocka_unit_test_setup_teardown(count_broken_every_time_fails, start, end),
 		cmocka_unit_test_setup_teardown(wrong_data_gives_no_row, start, end),
 		cmocka_unit_test_setup_teardown(skipped_case_names_its_rows, start, end),
 		cmocka_unit_test_setup_teardown(skew_keeps_blocks_apart, start, end),

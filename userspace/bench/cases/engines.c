@@ -26,7 +26,6 @@ static const struct mmb_group group = {
 };
 
 #define TRIALS		16u
-#define TLB_MATTERS	(128u << 10)
 
 struct ladder {
 	struct mmb_arm *arm[MMB_ENGINES];
@@ -115,13 +114,6 @@ static enum mmb_rc setup(struct mmb_case *c)
 	return MMB_OK;
 }
 
-static enum mmb_rc prepare(struct mmb_case *c)
-{
-	if (c->len >= TLB_MATTERS)
-		mmb_grow_tlb(c->s);
-	return mmb_copies_prepare(c);
-}
-
 static double median_of(const struct mmb_arm *arm)
 {
 	struct mmb_summary sum;
@@ -156,7 +148,7 @@ static void teardown(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops ops = {
-	.group = &group, .setup = setup, .prepare = prepare, .verify = verify,
+	.group = &group, .setup = setup, .prepare = mmb_copies_prepare, .verify = verify,
 	.teardown = teardown,
 };
 

@@ -65,9 +65,10 @@ uint64_t mmb_lock_longest(const struct mmb_unit *u)
 
 enum { LONGEST, TOTAL, OVER, ARMS };
 
-static struct mmb_arm *arm_of(struct mmb_case *c, unsigned int engine, unsigned int which)
+/* Behind the controls, all of them. */
+static struct mmb_arm *arm_of(const struct mmb_case *c, unsigned int engine, unsigned int which)
 {
-	return &c->arm[engine * ARMS + which];
+	return (struct mmb_arm *)&c->arm[c->n_arms - (MMB_ENGINES - engine) * ARMS + which];
 }
 
 /* c->direction, which a copy of memory has anyway, is not what tells these cases apart. */
@@ -83,6 +84,56 @@ static uint32_t depth_of(const struct mmb_case *c)
 	return c->len * BURST > BURST_BYTES ? (uint32_t)(BURST_BYTES / c->len) : BURST;
 }
 
+/*
+ * A round: each engine's copies between two readings. What is counted beside the longest hold goes to
+ * the two arms that follow, which do nothing themselves.
+ */
+static enum mmb_rc count_run(struct mmb_arm *arm, uint64_t ops)
+{
+	struct mmb_arm *total = &arm[TOTAL - LONGEST], *over = &arm[OVER - LONGEST];
+	struct mmb_copy *k = arm->data;
+	struct mmb_lock before, after;
+	uint64_t ns, budget = 0;
+	enum mmb_rc rc = MMB_OK;
+
+	if (mmd_reg_read(k->unit->dev, MMAPDEMO_REG_LOCK_BUDGET_NS, 4, &budget))
+		return mmb_wrong(arm->c, "%s: LOCK_BUDGET_NS cannot be read", mmd_path(k->unit->dev));
+	mmb_copy_stamp(k);
+	mmb_lock_longest(k->unit);
+	mmb_lock_read(k->unit, &before);
+	for (uint64_t i = 0; i < ops && !rc; i++)
+		rc = mmb_copy_batch(k);
+	mmb_lock_read(k->unit, &after);
+	ns = mmb_lock_longest(k->unit);
+	if (!rc)
+		rc = mmb_copy_arrived(k);
+	if (rc)
+		return rc;
+	/* The two ways of telling must agree. */
+	if ((ns > budget) != (after.over > before.over))
+		return mmb_wrong(arm->c, "%s: the longest hold was %llu ns, the budget is %llu ns, and "
+				 "%llu holds are counted as longer", mmd_path(k->unit->dev),
+				 (unsigned long long)ns, (unsigned long long)budget,
+				 (unsigned long long)(after.over - before.over));
+	/* A counter that stands still proves nothing where it has to move. */
+	if (mmb_engines[arm->tag] == MMAPDEMO_ENGINE_INLINE && after.holds == before.holds)
+		return mmb_wrong(arm->c, "%s: the device counts no hold of the lock, where all is done "
+				 "under it", mmd_path(k->unit->dev));
+	mmb_observe(arm, (double)ns);
+	mmb_observe(total, (double)(after.ns - before.ns) / (double)(ops * k->depth));
+	if (!arm->rounds.n)
+		over->offset = 0;	/* warming up does not count */
+	over->offset += after.over - before.over;
+	return MMB_OK;
+}
+
+static enum mmb_rc beside_run(struct mmb_arm *arm, uint64_t ops)
+{
+	(void)arm;
+	(void)ops;
+	return MMB_OK;
+}
+
 static enum mmb_rc add_engine(struct mmb_case *c, unsigned int e)
 {
 	const char *name = mmd_engine_name(mmb_engines[e]);
@@ -93,12 +144,16 @@ static enum mmb_rc add_engine(struct mmb_case *c, unsigned int e)
 		.depth = depth_of(c), .len = c->len,
 	};
 	struct mmb_arm *longest = mmb_arm_add(c, MMB_TEXT("%s.longest", id),
-					      MMB_TEXT("longest hold, %s", name), NULL);
+					      MMB_TEXT("longest hold, %s", name), count_run);
 	struct mmb_arm *total = mmb_arm_add(c, MMB_TEXT("%s.total", id),
-					    MMB_TEXT("held for each copy, %s", name), NULL);
+					    MMB_TEXT("held for each copy, %s", name), beside_run);
 	struct mmb_arm *over = mmb_arm_add(c, MMB_TEXT("%s.over", id),
-					   MMB_TEXT("holds above the budget, %s", name), NULL);
+					   MMB_TEXT("holds above the budget, %s", name), beside_run);
 
+	longest->tag = e;
+	longest->ops = BATCHES;
+	total->ops = over->ops = 1;
+	total->flags = over->flags = MMB_ARM_SELF_TIMED;
 	over->unit = "holds";
 	spec.unit = mmb_unit_find(c->s, mmb_engines[e] | MMAPDEMO_ENGINE_LOCK_STATS);
 	if (spec.unit) {
@@ -125,53 +180,16 @@ static enum mmb_rc lock_setup(struct mmb_case *c)
 	return rc;
 }
 
-static enum mmb_rc count_round(struct mmb_case *c, unsigned int e, uint64_t *over)
+/* One number: "never" is said of all rounds. */
+static enum mmb_rc lock_verify(struct mmb_case *c)
 {
-	struct mmb_arm *longest = arm_of(c, e, LONGEST);
-	struct mmb_copy *k = longest->data;
-	struct mmb_lock before, after;
-	enum mmb_rc rc = MMB_OK;
-	uint64_t ns, budget = 0;
+	for (unsigned int e = 0; e < MMB_ENGINES; e++) {
+		struct mmb_arm *over = arm_of(c, e, OVER);
 
-	mmb_copy_stamp(k);
-	mmb_lock_longest(k->unit);
-	mmb_lock_read(k->unit, &before);
-	for (unsigned int i = 0; i < BATCHES && !rc; i++)
-		rc = mmb_copy_batch(k);
-	mmb_lock_read(k->unit, &after);
-	ns = mmb_lock_longest(k->unit);
-	if (!rc)
-		rc = mmb_copy_arrived(k);
-	if (!rc && mmd_reg_read(k->unit->dev, MMAPDEMO_REG_LOCK_BUDGET_NS, 4, &budget))
-		return mmb_wrong(c, "%s: LOCK_BUDGET_NS cannot be read", mmd_path(k->unit->dev));
-	if (rc)
-		return rc;
-	/* The two ways of telling must agree. */
-	if ((ns > budget) != (after.over > before.over))
-		return mmb_wrong(c, "%s: the longest hold was %llu ns, the budget is %llu ns, and %llu "
-				 "holds are counted as longer", mmd_path(k->unit->dev),
-				 (unsigned long long)ns, (unsigned long long)budget,
-				 (unsigned long long)(after.over - before.over));
-	mmb_observe(longest, (double)ns);
-	mmb_observe(arm_of(c, e, TOTAL), (double)(after.ns - before.ns) / (BATCHES * k->depth));
-	*over += after.over - before.over;
-	return MMB_OK;
-}
-
-static enum mmb_rc lock_run(struct mmb_case *c)
-{
-	uint64_t over[MMB_ENGINES] = { 0 };
-	enum mmb_rc rc = MMB_OK;
-
-	for (unsigned int round = 0; round < ROUNDS && !rc; round++)
-		for (unsigned int e = 0; e < MMB_ENGINES && !rc; e++)
-			if (!arm_of(c, e, LONGEST)->skip)
-				rc = count_round(c, e, &over[e]);
-	/* One number: "never" is said of all rounds. */
-	for (unsigned int e = 0; e < MMB_ENGINES && !rc; e++)
-		if (!arm_of(c, e, OVER)->skip)
-			mmb_observe(arm_of(c, e, OVER), (double)over[e]);
-	return rc;
+		if (!over->skip)
+			mmb_observe(over, (double)over->offset);
+	}
+	return mmb_copies_verify(c);
 }
 
 static void lock_teardown(struct mmb_case *c)
@@ -182,7 +200,7 @@ static void lock_teardown(struct mmb_case *c)
 
 static const struct mmb_case_ops lock_ops = {
 	.group = &lock_group, .setup = lock_setup, .prepare = mmb_copies_prepare,
-	.run = lock_run, .verify = mmb_copies_verify, .teardown = lock_teardown,
+	.verify = lock_verify, .teardown = lock_teardown,
 };
 
 /* --- felt --------------------------------------------------------------------------------- */
@@ -237,6 +255,7 @@ static enum mmb_rc probe_setup(struct mmb_case *c)
 	const char *size = MMB_SIZE_NAME(c->len);
 	struct mmb_helper *helper;
 	enum mmb_rc rc = MMB_OK;
+	bool any = false;
 
 	mmb_arm_add(c, MMB_TEXT("S3.probe.idle.%s", size), "store, nobody copies", NULL);
 	for (unsigned int e = 0; e < MMB_ENGINES && !rc; e++) {
@@ -250,11 +269,14 @@ static enum mmb_rc probe_setup(struct mmb_case *c)
 						  NULL);
 
 		spec.unit = mmb_unit_find(c->s, mmb_engines[e]);
+		any |= spec.unit != NULL;
 		if (spec.unit)
 			rc = mmb_copy_new(arm, &spec);
 		else
 			arm->skip = "no device here has this engine";
 	}
+	if (!rc && !any)
+		return mmb_skip(c, "there is no device of any engine here");
 	helper = rc ? NULL : mmb_helper_start(c->s);
 	if (!rc && !helper)
 		return mmb_skip(c, "there is no second processor to probe from");
@@ -297,12 +319,12 @@ static void print_head(FILE *out)
 
 static void print_case(FILE *out, const struct mmb_case *c)
 {
-	const struct mmb_row *over = c->arm[MMB_AUTO * ARMS + OVER].row;
+	const struct mmb_row *over = arm_of(c, MMB_AUTO, OVER)->row;
 
 	fprintf(out, "  %-8s %-7u", MMB_SIZE_NAME(c->len), depth_of(c));
 	for (unsigned int e = 0; e < MMB_ENGINES; e++) {
-		const struct mmb_row *longest = c->arm[e * ARMS + LONGEST].row;
-		const struct mmb_row *total = c->arm[e * ARMS + TOTAL].row;
+		const struct mmb_row *longest = arm_of(c, e, LONGEST)->row;
+		const struct mmb_row *total = arm_of(c, e, TOTAL)->row;
 
 		if (longest && longest->sum.n && total && total->sum.n)
 			fprintf(out, " %7s %9s", MMB_NUM(longest->sum.max / 1000),
@@ -314,7 +336,7 @@ static void print_case(FILE *out, const struct mmb_case *c)
 		fprintf(out, "   %s %s\n", MMB_NUM(over->sum.median),
 			mmb_verdict_name(over->verdict));
 	else
-		fputs("   -\n", out);
+		fprintf(out, "   %s\n", over ? mmb_verdict_name(over->verdict) : "-");
 }
 
 void mmb_plan_lock(struct mmb_plan *plan, const struct mmb_options *opt)
@@ -334,6 +356,7 @@ void mmb_plan_lock(struct mmb_plan *plan, const struct mmb_options *opt)
 				"time the big lock is held");
 
 			c->len = sizes[i];
+			c->pairs = ROUNDS;
 			c->priv = b ? &burst : NULL;
 		}
 	}

@@ -59,6 +59,7 @@ enum mmb_rc mmb_peer_ours_prepare(struct mmb_case *c)
 {
 	struct mmb_copy *k = ours(c)->data;
 
+	mmb_grow_tlb(c->s);
 	if (!ours(c)->skip)
 		mmb_proof_prepare(&k->proof);
 	return MMB_OK;

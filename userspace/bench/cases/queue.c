@@ -64,12 +64,21 @@ static __attribute__((noinline)) uint64_t one_by_one(struct mmd_queue *q, volati
 	return wrong;
 }
 
+/* What the arms before have left in caches and the emulated TLB is worked off first. */
+static uint64_t warm_up_ops(uint64_t ops)
+{
+	return ops / 4 + 1;
+}
+
 static enum mmb_rc timed(struct mmb_arm *arm, struct mmd_queue *q, volatile uint32_t *event,
 			 const struct mmb_copy *k, uint64_t ops)
 {
-	uint64_t start = mmb_now_ns();
-	uint64_t wrong = one_by_one(q, event, k->dst, k->src, k->len, ops);
-	uint64_t end = mmb_now_ns();
+	uint64_t wrong = one_by_one(q, event, k->dst, k->src, k->len, warm_up_ops(ops));
+	uint64_t start = mmb_now_ns(), end;
+
+	if (!wrong)
+		wrong = one_by_one(q, event, k->dst, k->src, k->len, ops);
+	end = mmb_now_ns();
 
 	if (wrong == UINT64_MAX)
 		return mmb_wrong(arm->c, "%s: a descriptor was not completed within 5 s", arm->what);
@@ -117,7 +126,7 @@ static enum mmb_rc dry_run(struct mmb_arm *arm, uint64_t ops)
 	struct dry *dry = c->priv;
 	const struct mmb_copy *k = c->arm[arm->tag].data;
 
-	dry_complete(dry, k->len, ops);
+	dry_complete(dry, k->len, ops + warm_up_ops(ops));
 	return timed(arm, &dry->q, dry_word(dry, MMAPDEMO_RING_SQ_EVENT), k, ops);
 }
 

@@ -68,11 +68,6 @@ static enum mmb_rc make_copies(struct mmb_case *c, struct mmb_unit *u, uint64_t 
 	return rc;
 }
 
-static enum mmb_rc prepare(struct mmb_case *c)
-{
-	return mmb_copies_prepare(c);
-}
-
 static enum mmb_rc verify(struct mmb_case *c)
 {
 	copies_of(c)->depth = 1;
@@ -137,7 +132,7 @@ static enum mmb_rc batch_run(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops batch_ops = {
-	.group = &group, .setup = batch_setup, .prepare = prepare, .run = batch_run,
+	.group = &group, .setup = batch_setup, .prepare = mmb_copies_prepare, .run = batch_run,
 	.verify = verify, .teardown = mmb_copies_free,
 };
 
@@ -175,7 +170,7 @@ static enum mmb_rc polled_run(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops polled_ops = {
-	.group = &group, .setup = polled_setup, .prepare = prepare, .run = polled_run,
+	.group = &group, .setup = polled_setup, .prepare = mmb_copies_prepare, .run = polled_run,
 	.verify = verify, .teardown = mmb_copies_free,
 };
 
@@ -302,8 +297,8 @@ static enum mmb_rc completion_run(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops completion_ops = {
-	.group = &group, .setup = completion_setup, .prepare = prepare, .run = completion_run,
-	.verify = verify, .teardown = mmb_copies_free,
+	.group = &group, .setup = completion_setup, .prepare = mmb_copies_prepare,
+	.run = completion_run, .verify = verify, .teardown = mmb_copies_free,
 };
 
 void mmb_plan_queue_counters(struct mmb_plan *plan, const struct mmb_options *opt)

@@ -38,7 +38,6 @@ static const struct mmb_group groups[] = {
 #define DEEP		16u
 #define SIZE_MAX_DEEP	(2u << 20)	/* above, a round would take tens of milliseconds */
 #define SIZE_MAX_ONE	(4u << 20)	/* contiguous memory ends about here */
-#define TLB_MATTERS	(128u << 10)
 
 enum { PAGES_ONE, PAGES_DEEP, LIST_ONE, LIST_DEEP, N_WAYS };
 
@@ -59,12 +58,6 @@ struct arms {
 	struct mmb_arm *way[N_WAYS];
 };
 
-/* Sizes with a target; the others are printed with --all. */
-static bool is_landmark(uint64_t len)
-{
-	return len >= (64u << 10) && len <= (2u << 20);
-}
-
 static enum mmb_rc add_way(struct mmb_case *c, struct arms *a, unsigned int w, const char *id)
 {
 	const struct mmb_copy_spec spec = {
@@ -84,7 +77,8 @@ static enum mmb_rc add_way(struct mmb_case *c, struct arms *a, unsigned int w, c
 	pair = mmb_pair_add(c, MMB_TEXT("%s%s", id, ways[w].suffix),
 			    MMB_TEXT("queue / host memcpy bandwidth, %s, %s",
 				     MMB_SIZE_NAME(c->len), ways[w].text), a->host, arm);
-	pair->detail = !is_landmark(c->len);
+	/* The table has them all. */
+	pair->detail = !mmb_target_find(pair->id);
 	return rc;
 }
 
@@ -112,13 +106,6 @@ static enum mmb_rc setup(struct mmb_case *c)
 	return rc;
 }
 
-static enum mmb_rc prepare(struct mmb_case *c)
-{
-	if (c->len >= TLB_MATTERS)
-		mmb_grow_tlb(c->s);
-	return mmb_copies_prepare(c);
-}
-
 static void teardown(struct mmb_case *c)
 {
 	mmb_copies_free(c);
@@ -127,10 +114,10 @@ static void teardown(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops ops[] = {
-	{ .group = &groups[0], .setup = setup, .prepare = prepare, .verify = mmb_copies_verify,
-	  .teardown = teardown },
-	{ .group = &groups[1], .setup = setup, .prepare = prepare, .verify = mmb_copies_verify,
-	  .teardown = teardown },
+	{ .group = &groups[0], .setup = setup, .prepare = mmb_copies_prepare,
+	  .verify = mmb_copies_verify, .teardown = teardown },
+	{ .group = &groups[1], .setup = setup, .prepare = mmb_copies_prepare,
+	  .verify = mmb_copies_verify, .teardown = teardown },
 };
 
 /* --- one line for each size --------------------------------------------------------------- */
