@@ -22,6 +22,7 @@
 #define HW_MMAPDEMO_QUEUE_INTERNAL_H
 
 #include "qemu/bitmap.h"
+#include "qemu/main-loop.h"
 #include "mmapdemo-internal.h"
 
 /* Descriptors fetched at a time */
@@ -279,14 +280,73 @@ static inline bool mmapdemo_spans_last(MmapdemoState *s)
 /* Forget all translations. Big lock */
 void mmapdemo_spans_forget(MmapdemoState *s);
 /*
+ * Tells a fuzzer that the device is about to read there, so that it can put
+ * something there. It does so under the big lock only.
+ */
+static inline void mmapdemo_guest_read(hwaddr addr, size_t len,
+                                       MemoryRegion *mr)
+{
+#ifdef CONFIG_FUZZ
+    if (bql_locked()) {
+        fuzz_dma_read_cb(addr, len, mr);
+    }
+#endif
+}
+
+static inline uint32_t mmapdemo_window_kind(const MmapdemoWindow *w)
+{
+    return (w->cfg & MMAPDEMO_WCFG_KIND) >> MMAPDEMO_WCFG_KIND_SHIFT;
+}
+
+bool mmapdemo_span_find_page(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
+                             uint64_t off, uint64_t len, bool write,
+                             MmapdemoSpan *span);
+
+/*
  * Host memory of a piece of a window that was found allowed, up to len bytes.
  * False: not known; want is set.
  */
-bool mmapdemo_span_find(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
-                        uint64_t off, uint64_t len, bool write,
-                        MmapdemoSpan *span);
+static inline bool mmapdemo_span_find(MmapdemoQueue *q, MmapdemoUse use,
+                                      uint32_t win, uint64_t off, uint64_t len,
+                                      bool write, MmapdemoSpan *span)
+{
+    MmapdemoState *s = q->s;
+    MmapdemoWindow *w = &s->queues->window[win];
+
+    span->len = len;
+    if (mmapdemo_window_kind(w) == MMAPDEMO_WKIND_MEM) {
+        span->mr = s->mem_cache.mrs.mr;
+        span->mr_off = w->addr + off;
+        span->host = s->mem_ptr + span->mr_off;
+        return true;
+    }
+    /* Acquire: pairs with the release in mmapdemo_span_fill_whole() */
+    if (likely(qatomic_load_acquire(&w->epoch) == s->queues->map_epoch)) {
+        span->host = w->host + off;
+        span->mr = w->mr;
+        span->mr_off = w->mr_off + off;
+        mmapdemo_guest_read(span->mr_off, len, span->mr);
+        return true;
+    }
+    return mmapdemo_span_find_page(q, use, win, off, len, write, span);
+}
+
+uint8_t *mmapdemo_span_ring_miss(MmapdemoQueue *q, uint32_t page);
+
 /* Host memory of the queue itself. NULL: not known; want is set */
-uint8_t *mmapdemo_span_ring(MmapdemoQueue *q, uint32_t offset);
+static inline uint8_t *mmapdemo_span_ring(MmapdemoQueue *q, uint32_t offset)
+{
+    uint32_t page = offset / 4096;
+    const MmapdemoSpan *span = &q->ring[page].span;
+
+    if (unlikely(q->ring[page].epoch != q->s->queues->map_epoch)) {
+        return mmapdemo_span_ring_miss(q, page);
+    }
+    mmapdemo_guest_read(span->mr_off + offset % 4096, 4096 - offset % 4096,
+                        span->mr);
+    return span->host + offset % 4096;
+}
+
 /* Within a page that is known */
 void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset, uint32_t len);
 /* Make what is wanted known, under the big lock. False: it is not RAM */

@@ -61,7 +61,7 @@ bool mmapdemo_ring_fetch(MmapdemoQueue *q, unsigned num)
         /* Up to the end of the page or of the ring */
         unsigned here = MIN(num - q->burst_num, (4096 - at % 4096) /
                                                 sizeof(q->burst[0]));
-        uint8_t *from = mmapdemo_span_ring(q, at);
+        struct mmapdemo_hw_sqe *from = (void *)mmapdemo_span_ring(q, at);
 
         if (!from) {
             q->burst_num = 0;
@@ -69,8 +69,10 @@ bool mmapdemo_ring_fetch(MmapdemoQueue *q, unsigned num)
         }
         here = MIN(here, (MMAPDEMO_RING_BYTES(q->ctx.log2n) - at) /
                          sizeof(q->burst[0]));
-        memcpy(&q->burst[q->burst_num], from, here * sizeof(q->burst[0]));
-        q->burst_num += here;
+        /* One by one: read back at once, in pieces as large as written */
+        while (here--) {
+            q->burst[q->burst_num++] = *from++;
+        }
     }
     /* From here on the copy is looked at, and the ring is not read again */
     barrier();

@@ -12,22 +12,8 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "qemu/main-loop.h"
 #include "queue-internal.h"
 #include "trace.h"
-
-/*
- * Tells a fuzzer that the device is about to read there, so that it can put
- * something there. The fuzzer does so under the big lock.
- */
-static void guest_read(hwaddr addr, size_t len, MemoryRegion *mr)
-{
-#ifdef CONFIG_FUZZ
-    if (bql_locked()) {
-        fuzz_dma_read_cb(addr, len, mr);
-    }
-#endif
-}
 
 /* A piece of the bus that an IOMMU translates */
 typedef struct MmapdemoIommu {
@@ -110,18 +96,11 @@ void mmapdemo_span_written(MmapdemoQueue *q, const MmapdemoSpan *span,
 
 /* --- the ring -------------------------------------------------------------- */
 
-uint8_t *mmapdemo_span_ring(MmapdemoQueue *q, uint32_t offset)
+uint8_t *mmapdemo_span_ring_miss(MmapdemoQueue *q, uint32_t page)
 {
-    uint32_t page = offset / 4096;
-
-    if (unlikely(q->ring[page].epoch != q->s->queues->map_epoch)) {
-        q->want.ring = true;
-        q->want.ring_page = page;
-        return NULL;
-    }
-    guest_read(q->ring[page].span.mr_off + offset % 4096,
-                     4096 - offset % 4096, q->ring[page].span.mr);
-    return q->ring[page].span.host + offset % 4096;
+    q->want.ring = true;
+    q->want.ring_page = page;
+    return NULL;
 }
 
 void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset, uint32_t len)
@@ -165,11 +144,6 @@ bool mmapdemo_span_fill_ring(MmapdemoQueue *q)
 
 /* --- windows --------------------------------------------------------------- */
 
-static uint32_t window_kind(const MmapdemoWindow *w)
-{
-    return (w->cfg & MMAPDEMO_WCFG_KIND) >> MMAPDEMO_WCFG_KIND_SHIFT;
-}
-
 /*
  * Where off is in pages of the size in which translations are remembered. The
  * pages of a list are contiguous on the bus, not behind an IOMMU.
@@ -177,7 +151,7 @@ static uint32_t window_kind(const MmapdemoWindow *w)
 static uint64_t window_pos(MmapdemoState *s, const MmapdemoWindow *w,
                            uint64_t off, uint32_t *shift)
 {
-    if (window_kind(w) == MMAPDEMO_WKIND_BUS) {
+    if (mmapdemo_window_kind(w) == MMAPDEMO_WKIND_BUS) {
         *shift = 12;
         return w->addr % 4096 + off;
     }
@@ -208,36 +182,15 @@ static MmapdemoTlbEntry *tlb_find(MmapdemoQueue *q, MmapdemoUse use,
     return e;
 }
 
-bool mmapdemo_span_find(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
-                        uint64_t off, uint64_t len, bool write,
-                        MmapdemoSpan *span)
+bool mmapdemo_span_find_page(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
+                             uint64_t off, uint64_t len, bool write,
+                             MmapdemoSpan *span)
 {
     MmapdemoState *s = q->s;
     MmapdemoWindow *w = &s->queues->window[win];
     MmapdemoTlbEntry *e;
     uint64_t pos, mask;
     uint32_t shift;
-
-    if (window_kind(w) == MMAPDEMO_WKIND_MEM) {
-        *span = (MmapdemoSpan) {
-            .host = s->mem_ptr + w->addr + off,
-            .mr = s->mem_cache.mrs.mr,
-            .mr_off = w->addr + off,
-            .len = len,
-        };
-        return true;
-    }
-    /* Acquire: pairs with the release in mmapdemo_span_fill_whole() */
-    if (qatomic_load_acquire(&w->epoch) == s->queues->map_epoch) {
-        *span = (MmapdemoSpan) {
-            .host = w->host + off,
-            .mr = w->mr,
-            .mr_off = w->mr_off + off,
-            .len = len,
-        };
-        guest_read(span->mr_off, len, span->mr);
-        return true;
-    }
 
     pos = window_pos(s, w, off, &shift);
     mask = (1ULL << shift) - 1;
@@ -265,7 +218,7 @@ bool mmapdemo_span_find(MmapdemoQueue *q, MmapdemoUse use, uint32_t win,
         span->len += mask + 1;
     }
     span->len = MIN(span->len, len);
-    guest_read(span->mr_off, span->len, span->mr);
+    mmapdemo_guest_read(span->mr_off, span->len, span->mr);
     return true;
 }
 
@@ -279,7 +232,7 @@ static bool read_entry(MmapdemoState *s, uint64_t list, unsigned index,
                  &span) || span.len != sizeof(entry)) {
         return false;
     }
-    guest_read(span.mr_off, sizeof(entry), span.mr);
+    mmapdemo_guest_read(span.mr_off, sizeof(entry), span.mr);
     entry = ldq_le_p(span.host);
     *page = entry & ~low;
     return (entry & low) == MMAPDEMO_WINDOW_ENTRY_VALID;
@@ -292,7 +245,7 @@ static bool list_page(MmapdemoState *s, const MmapdemoWindow *w, uint64_t off,
     uint64_t index = (w->first + off) >> w->shift;
     uint64_t list = w->addr;
 
-    if (window_kind(w) == MMAPDEMO_WKIND_LIST2) {
+    if (mmapdemo_window_kind(w) == MMAPDEMO_WKIND_LIST2) {
         if (!read_entry(s, list, index / MMAPDEMO_WINDOW_LIST_ENTRIES, 12,
                         &list)) {
             return false;
@@ -307,7 +260,7 @@ bool mmapdemo_span_fill_whole(MmapdemoState *s, MmapdemoWindow *w)
     uint64_t epoch = s->queues->map_epoch;
     MmapdemoSpan span;
 
-    if (s->queues->iommus || window_kind(w) != MMAPDEMO_WKIND_BUS ||
+    if (s->queues->iommus || mmapdemo_window_kind(w) != MMAPDEMO_WKIND_BUS ||
         !bus_map(s, w->addr, w->len, w->cfg & MMAPDEMO_WCFG_WRITE, &span) ||
         span.len != w->len || epoch != s->queues->map_epoch) {
         return false;
@@ -334,7 +287,7 @@ static bool fill_page(MmapdemoQueue *q, const MmapdemoWindow *w)
     }
     do {
         epoch = s->queues->map_epoch;
-        if (window_kind(w) == MMAPDEMO_WKIND_BUS) {
+        if (mmapdemo_window_kind(w) == MMAPDEMO_WKIND_BUS) {
             page = (w->addr + want->off) & ~0xfffULL;
         } else if (list_page(s, w, want->off, &page)) {
             /* The part of it that is remembered on its own */
