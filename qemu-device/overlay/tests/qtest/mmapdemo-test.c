@@ -33,6 +33,7 @@ int main(int argc, char **argv)
         add_vcpu_tests();
         add_queue_core_tests();
         add_pci_irq_tests();
+        add_pci_config_tests();
         add_alias_tests();
         add_memdev_tests();
         add_fault_tests();

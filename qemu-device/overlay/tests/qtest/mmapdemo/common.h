@@ -216,6 +216,7 @@ void add_migration_tests(void);
 void add_vcpu_tests(void);
 void add_queue_core_tests(void);
 void add_pci_irq_tests(void);
+void add_pci_config_tests(void);
 void add_alias_tests(void);
 void add_memdev_tests(void);
 void add_fault_tests(void);
