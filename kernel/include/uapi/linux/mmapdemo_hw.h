@@ -490,7 +490,7 @@ struct mmapdemo_hw_cqe {
 #define MMAPDEMO_REG_USER_DMA_STATUS	0x10028
 
 /*
- * Counters since reset, RO, 64. Reads of the counters themselves (0x10100 .. 0x101ff) are not
+ * Counters since reset, RO, 64. Reads of the counters themselves (0x10100 .. 0x102ff) are not
  * counted, so two readings differ by exactly what happened between them. BAR2 has no counter:
  * it is RAM, no access to it reaches the device, and CNT_*_ALL standing still shows that.
  */
@@ -505,7 +505,7 @@ struct mmapdemo_hw_cqe {
 #define MMAPDEMO_REG_CNT_DMA_ERRORS	0x10140	/* transfers finished with an error */
 #define MMAPDEMO_REG_CNT_DMA_TO_DEV	0x10148	/* bytes moved from memory to BAR2 */
 #define MMAPDEMO_REG_CNT_DMA_FROM_DEV	0x10150	/* bytes moved from BAR2 to memory */
-#define MMAPDEMO_REG_CNT_IRQ_RAISED	0x10158	/* MSI-X messages asked of the PCI core */
+#define MMAPDEMO_REG_CNT_IRQ_RAISED	0x10158	/* messages asked of the PCI core; INTx rising */
 #define MMAPDEMO_REG_CNT_IRQ_SUPPRESSED	0x10160	/* events of a cause that was not enabled */
 #define MMAPDEMO_REG_CNT_DB_RD		0x10168	/* reads of BAR1, any width */
 #define MMAPDEMO_REG_CNT_DB_WR8		0x10170	/* writes to BAR1 by width, live page or not */
