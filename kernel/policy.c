@@ -191,6 +191,9 @@ int mmapdemo_queue_check(const struct mmapdemo_queue_create *c,
 		return -EINVAL;
 	if (c->eventfd < -1)
 		return -EBADF;
+	/* With 1, every descriptor is an interrupt, and an owner who writes NOPs a storm. */
+	if (c->irq_count && !limits->any_rate)
+		return -EPERM;
 	*ring_len = (MMAPDEMO_RING_BYTES(c->log2n) + limits->page_size - 1) &
 		    ~(limits->page_size - 1);
 	*irq_gap_ns = c->irq_gap_ns < limits->irq_gap_min_ns ? limits->irq_gap_min_ns :

@@ -145,6 +145,7 @@ struct mmapdemo_queue_limits {
 	__u32 log2n_min;
 	__u32 log2n_max;
 	__u32 irq_gap_min_ns;
+	bool any_rate;		/* the caller may have more interrupts than one in that time */
 };
 
 /* ring_len: bytes of its memory, whole pages; irq_gap_ns: granted. */

@@ -12,6 +12,7 @@
  *
  * Not for: windows, see window.c; mapping ring and doorbell, see mmap.c and map_mmio.c.
  */
+#include <linux/capability.h>
 #include <linux/delay.h>
 #include <linux/eventfd.h>
 #include <linux/moduleparam.h>
@@ -420,6 +421,7 @@ static int queue_create_gated(struct mmapdemo_file *mf, struct mmapdemo_queue_cr
 		.log2n_min = mdev->queue_log2n_min,
 		.log2n_max = mdev->queue_log2n_max,
 		.irq_gap_min_ns = mmapdemo_queue_irq_gap_ns,
+		.any_rate = !arg->irq_count || capable(CAP_SYS_RAWIO),
 	};
 	struct mmapdemo_queue *q;
 	u32 gap;

@@ -135,7 +135,9 @@ static void check_map(const struct mmapdemo_object *obj, const struct mmapdemo_r
 	/* Later writing: never on a read-only object, never on a private copy. */
 	assert_int_equal(verdict.may_write, (req->access & MMAPDEMO_ACC_SHARED) &&
 					    !(obj->attrs & MMAPDEMO_OBJ_READ_ONLY));
-	assert_int_equal(verdict.inherit, !(obj->attrs & MMAPDEMO_OBJ_REGS));
+	assert_int_equal(verdict.inherit, !(obj->attrs & (MMAPDEMO_OBJ_REGS | MMAPDEMO_OBJ_QUEUE)));
+	assert_int_equal(verdict.may_pin, verdict.inherit);
+	assert_int_equal(verdict.may_move, !(obj->attrs & MMAPDEMO_OBJ_FIXED));
 }
 
 /* Every combination of attributes and access on geometry that is right, and just wrong. */
@@ -153,7 +155,7 @@ static void map_check_every_access(void **state)
 	size_t i;
 
 	(void)state;
-	for (obj.attrs = 0; obj.attrs < 0x10; obj.attrs++) {
+	for (obj.attrs = 0; obj.attrs < 0x40; obj.attrs++) {
 		for (req.access = 0; req.access < 0x40; req.access++) {
 			for (i = 0; i < ARRAY_SIZE(ranges); i++) {
 				req.off = ranges[i].off;
@@ -172,7 +174,7 @@ static void map_check_random_agrees_with_model(void **state)
 	for (i = 0; i < 2000000; i++) {
 		struct mmapdemo_object obj = {
 			.len = rnd_edge(4096) % (MMAPDEMO_OBJECT_MAX + 1),
-			.attrs = rnd() & rnd() & 0xf,
+			.attrs = rnd() & rnd() & 0x3f,
 		};
 		struct mmapdemo_request req = {
 			.off = rnd_edge(obj.len),
@@ -221,7 +223,7 @@ static void io_check_random_agrees_with_model(void **state)
 	for (i = 0; i < 2000000; i++) {
 		struct mmapdemo_object obj = {
 			.len = rnd_edge(65536) % (MMAPDEMO_OBJECT_MAX + 1),
-			.attrs = rnd() & rnd() & 0xf,
+			.attrs = rnd() & rnd() & 0x3f,
 		};
 		struct mmapdemo_request req = {
 			.off = rnd_edge(obj.len),
@@ -415,6 +417,141 @@ static void reg_check_every_offset_and_width(void **state)
 			  E(EINVAL));
 }
 
+/* Queues and windows: what the two lists say of each entry there is, and nothing behind the last. */
+static uint64_t table_model(uint32_t offset, uint32_t width, bool write, bool raw, bool windows)
+{
+	uint64_t set = E(EINVAL);
+
+#define ROW(name, bytes, access, bits, reset, scope, text) \
+	if ((width == bytes && offset == ROW_AT(name)) || \
+	    (bytes == 8 && width == 4 && \
+	     (offset == ROW_AT(name) || offset == ROW_AT(name) + 4))) { \
+		set = 0; \
+		if (#scope[1] == 'R' && !raw) \
+			set |= E(EPERM); \
+		if (write ? !WRITES_##access : !READS_##access) \
+			set |= E(EACCES); \
+	}
+	if (windows) {
+#define ROW_AT(name) MMAPDEMO_WREG_##name
+		MMAPDEMO_HW_WREGS(ROW)
+#undef ROW_AT
+	} else {
+#define ROW_AT(name) MMAPDEMO_QREG_##name
+		MMAPDEMO_HW_QREGS(ROW)
+#undef ROW_AT
+	}
+#undef ROW
+	return set;
+}
+
+static void table_sweep(const struct mmapdemo_reg_tables *tables, uint32_t start, uint32_t stride,
+			uint32_t num, uint32_t end, bool windows)
+{
+	static const uint32_t widths[] = { 0, 1, 2, 4, 8, 16 };
+	uint32_t offset;
+	size_t i;
+	int how;
+
+	for (offset = start; offset < end; offset++)
+		for (i = 0; i < ARRAY_SIZE(widths); i++)
+			for (how = 0; how < 4; how++)
+				check_set("table", mmapdemo_reg_check(offset, widths[i], how & 1,
+								      how & 2, tables),
+					  (offset - start) / stride < num ?
+					  table_model((offset - start) % stride, widths[i], how & 1,
+						      how & 2, windows) : E(EINVAL));
+}
+
+static void reg_check_tables_end_where_the_device_ends(void **state)
+{
+	static const struct mmapdemo_reg_tables few = { 3, 5 };
+	static const struct mmapdemo_reg_tables all = {
+		MMAPDEMO_QUEUE_COUNT_MAX, MMAPDEMO_WINDOW_COUNT_MAX
+	};
+	uint32_t last = MMAPDEMO_WREG(MMAPDEMO_WINDOW_COUNT_MAX - 1, STATUS);
+
+	(void)state;
+	table_sweep(&few, MMAPDEMO_QUEUE_TABLE, MMAPDEMO_QUEUE_STRIDE, 3, MMAPDEMO_USER_BASE,
+		    false);
+	table_sweep(&few, MMAPDEMO_WINDOW_TABLE, MMAPDEMO_WINDOW_STRIDE, 5, 0x21000, true);
+	table_sweep(&all, MMAPDEMO_QUEUE_TABLE, MMAPDEMO_QUEUE_STRIDE, MMAPDEMO_QUEUE_COUNT_MAX,
+		    MMAPDEMO_USER_BASE, false);
+	assert_int_equal(mmapdemo_reg_check(last, 4, false, true, &all), 0);
+	assert_int_equal(mmapdemo_reg_check(last + 4, 4, false, true, &all), -EINVAL);
+	assert_int_equal(mmapdemo_reg_check(UINT32_MAX - 3, 4, false, true, &all), -EINVAL);
+}
+
+/* --- queues and windows ------------------------------------------------------------------- */
+
+static void queue_check_range_descriptor_and_rate(void **state)
+{
+	struct mmapdemo_queue_limits limits = {
+		.page_size = 4096, .log2n_min = 3, .log2n_max = 12, .irq_gap_min_ns = 20000,
+	};
+	struct mmapdemo_queue_create c = { .eventfd = -1 };
+	__u64 len = 0;
+	__u32 gap = 0;
+
+	(void)state;
+	for (c.log2n = 0; c.log2n < 64; c.log2n++) {
+		int ret = mmapdemo_queue_check(&c, &limits, &len, &gap);
+
+		assert_int_equal(ret, c.log2n >= 3 && c.log2n <= 12 ? 0 : -EINVAL);
+		if (ret)
+			continue;
+		/* One page of words, then the two rings, each from a page on. */
+		assert_int_equal(len % 4096, 0);
+		assert_true(len >= 4096 + (32ull << c.log2n) + (64ull << c.log2n));
+		assert_true(len < 3 * 4096 + (32ull << c.log2n) + (64ull << c.log2n));
+		assert_int_equal(gap, 20000);
+	}
+	c.log2n = UINT32_MAX;
+	assert_int_equal(mmapdemo_queue_check(&c, &limits, &len, &gap), -EINVAL);
+	/* A device that promises more than the contract is not believed. */
+	limits.log2n_max = 255;
+	c.log2n = 13;
+	assert_int_equal(mmapdemo_queue_check(&c, &limits, &len, &gap), -EINVAL);
+
+	c.log2n = 3;
+	c.irq_gap_ns = 19999;
+	assert_int_equal(mmapdemo_queue_check(&c, &limits, &len, &gap), 0);
+	assert_int_equal(gap, 20000);
+	c.irq_gap_ns = UINT32_MAX;
+	assert_int_equal(mmapdemo_queue_check(&c, &limits, &len, &gap), 0);
+	assert_int_equal(gap, UINT32_MAX);
+
+	c.eventfd = -2;
+	assert_int_equal(mmapdemo_queue_check(&c, &limits, &len, &gap), -EBADF);
+	c.eventfd = 0;
+	c.irq_count = 1;
+	assert_int_equal(mmapdemo_queue_check(&c, &limits, &len, &gap), -EPERM);
+	limits.any_rate = true;
+	assert_int_equal(mmapdemo_queue_check(&c, &limits, &len, &gap), 0);
+}
+
+static void window_check_access_and_range(void **state)
+{
+	static const uint64_t edges[] = { 0, 1, 4095, 4096, 8191, 8192, 8193, 1ull << 63,
+					  UINT64_MAX - 1, UINT64_MAX };
+	struct mmapdemo_window_create w = { .len = 1 };
+	size_t i, j;
+
+	(void)state;
+	assert_int_equal(mmapdemo_window_check(&w, 8192), -EINVAL);
+	for (w.flags = 1; w.flags < 4; w.flags++) {
+		for (i = 0; i < ARRAY_SIZE(edges); i++) {
+			for (j = 0; j < ARRAY_SIZE(edges); j++) {
+				w.off = edges[i];
+				w.len = edges[j];
+				assert_int_equal(mmapdemo_window_check(&w, 8192),
+						 w.len && (u128)w.off + w.len <= 8192 ?
+						 0 : -EINVAL);
+			}
+		}
+	}
+}
+
 /* --- the rest ----------------------------------------------------------------------------- */
 
 static void dma_bits_is_widest_mask_not_above(void **state)
@@ -467,6 +604,9 @@ int main(void)
 		cmocka_unit_test(alloc_check_random_agrees_with_model),
 		cmocka_unit_test(dma_check_random_agrees_with_model),
 		cmocka_unit_test(reg_check_every_offset_and_width),
+		cmocka_unit_test(reg_check_tables_end_where_the_device_ends),
+		cmocka_unit_test(queue_check_range_descriptor_and_rate),
+		cmocka_unit_test(window_check_access_and_range),
 		cmocka_unit_test(dma_bits_is_widest_mask_not_above),
 		cmocka_unit_test(offset_round_trips_and_stays_positive),
 	};

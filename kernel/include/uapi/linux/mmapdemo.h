@@ -287,7 +287,8 @@ struct mmapdemo_queue_create {
 	__u32 log2n;			/* log2 of the slots of each ring; outside of INFO's range: EINVAL */
 	__s32 eventfd;			/* counts the queue's interrupts; -1: none */
 	__u32 irq_gap_ns;		/* least time between interrupts; raised to INFO's minimum */
-	__u32 irq_count;		/* completions that end the gap early; 0: none do */
+	__u32 irq_count;		/* completions that end the gap early; 0: none do. Else EPERM
+					 * without CAP_SYS_RAWIO: the gap is there for others, too */
 	__u32 out_queue;		/* handle; never 0 */
 	__u32 out_irq_gap_ns;		/* granted */
 	__aligned_u64 out_ring_len;	/* bytes */
