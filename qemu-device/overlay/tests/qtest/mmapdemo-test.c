@@ -37,6 +37,18 @@ int main(int argc, char **argv)
         add_alias_tests();
         add_memdev_tests();
         add_fault_tests();
+        add_queue_regs_tests();
+        add_doorbell_tests();
+        add_queue_desc_tests();
+        add_queue_ops_tests();
+        add_queue_list_tests();
+        add_window_tests();
+        add_queue_life_tests();
+        add_queue_irq_tests();
+        add_queue_hostile_tests();
+        add_queue_vcpu_tests();
+        add_queue_migration_tests();
+        add_queue_iommu_tests();
     }
     return g_test_run();
 }

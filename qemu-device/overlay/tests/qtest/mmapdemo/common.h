@@ -220,5 +220,17 @@ void add_pci_config_tests(void);
 void add_alias_tests(void);
 void add_memdev_tests(void);
 void add_fault_tests(void);
+void add_queue_regs_tests(void);
+void add_doorbell_tests(void);
+void add_queue_desc_tests(void);
+void add_queue_ops_tests(void);
+void add_queue_list_tests(void);
+void add_window_tests(void);
+void add_queue_life_tests(void);
+void add_queue_irq_tests(void);
+void add_queue_hostile_tests(void);
+void add_queue_migration_tests(void);
+void add_queue_vcpu_tests(void);
+void add_queue_iommu_tests(void);
 
 #endif /* MMAPDEMO_QTEST_COMMON_H */
