@@ -9,7 +9,7 @@
 #include "queue.h"
 
 #define DOMAIN  8
-#define LEN     MMAPDEMO_QUEUE_MAX_LEN
+#define LONG     MMAPDEMO_QUEUE_MAX_LEN
 #define PROPS   "mem-size=32M"
 #define GAP     100000
 
@@ -182,19 +182,19 @@ static void copy_at_work_goes_on(void)
     for (When when = STOPPED; when <= HELD; when++) {
         MmdTest *t = mmd_start("dma=bh");
         MmdQueue mq;
-        Sqe sqe = { .op = MMAPDEMO_OP_COPY, .len = LEN, .src_win = WIN_A,
+        Sqe sqe = { .op = MMAPDEMO_OP_COPY, .len = LONG, .src_win = WIN_A,
                     .dst_win = WIN_MEM, .dst_off = 5, .user = 88 };
 
         mmd_msix_enable(t);
         w_usual(t, DOMAIN);
         mq = q_open(t, 6, 4, DOMAIN);
         q_set_word(&mq, MMAPDEMO_RING_CQ_EVENT, 0);
-        mem_number(t, RAM_BUF, 4, LEN);
+        mem_number(t, RAM_BUF, 4, LONG);
         t = move_at_work(t, &mq, &sqe, when);
-        assert_cqe(&mq, 0, .user = 88, .bytes = LEN);
-        mem_assert_number(t, t->mem + 5, 4, LEN);
+        assert_cqe(&mq, 0, .user = 88, .bytes = LONG);
+        mem_assert_number(t, t->mem + 5, 4, LONG);
         mem_assert_fill(t, t->mem, 0, 5);
-        mem_assert_fill(t, t->mem + 5 + LEN, 0, 4096);
+        mem_assert_fill(t, t->mem + 5 + LONG, 0, 4096);
         vm_settle(t->qts);
         g_assert_true(mmd_msi_arrived(t, QUEUE_VEC(6)));
         q_expect(&mq, &nop, .status = MMAPDEMO_CQ_OK);
@@ -204,20 +204,20 @@ static void copy_at_work_goes_on(void)
 
 static void crc_at_work_goes_on(void)
 {
-    g_autofree uint8_t *buf = mem_numbers(4, LEN);
+    g_autofree uint8_t *buf = mem_numbers(4, LONG);
 
     for (When when = STOPPED; when <= HELD; when++) {
         MmdTest *t = mmd_start("dma=bh");
         MmdQueue mq;
-        Sqe sqe = { .op = MMAPDEMO_OP_CRC32C, .len = LEN, .src_win = WIN_A,
+        Sqe sqe = { .op = MMAPDEMO_OP_CRC32C, .len = LONG, .src_win = WIN_A,
                     .arg = 0xdeadbeef, .user = 88 };
 
         w_usual(t, DOMAIN);
         mq = q_open(t, 6, 4, DOMAIN);
-        mem_write(t, RAM_BUF, buf, LEN);
+        mem_write(t, RAM_BUF, buf, LONG);
         t = move_at_work(t, &mq, &sqe, when);
-        assert_cqe(&mq, 0, .user = 88, .bytes = LEN,
-                   .aux = crc32c_bits(0xdeadbeef, buf, LEN));
+        assert_cqe(&mq, 0, .user = 88, .bytes = LONG,
+                   .aux = crc32c_bits(0xdeadbeef, buf, LONG));
         mmd_stop(t);
     }
 }
@@ -261,28 +261,28 @@ static void window_goes_after_the_move(void)
 {
     MmdTest *t = mmd_start("dma=bh");
     MmdQueue mq;
-    Sqe sqe = { .op = MMAPDEMO_OP_COPY, .len = LEN, .src_win = WIN_MEM,
+    Sqe sqe = { .op = MMAPDEMO_OP_COPY, .len = LONG, .src_win = WIN_MEM,
                 .dst_win = WIN_A, .user = 88 };
     uint64_t done;
     Cqe cqe;
 
     w_usual(t, DOMAIN);
     mq = q_open(t, 6, 4, DOMAIN);
-    mem_fill(t, t->mem, 0x5a, LEN);
+    mem_fill(t, t->mem, 0x5a, LONG);
     q_submit(&mq, &sqe);
     vm_stop(t->qts);
-    done = mem_moved(t, RAM_BUF, 0x5a, LEN);
+    done = mem_moved(t, RAM_BUF, 0x5a, LONG);
     t = move(t);
     mq.t = t;
     w_close(t, WIN_A);
     vm_cont(t->qts);
     q_drain(&mq);
-    g_assert_cmpuint(mem_moved(t, RAM_BUF, 0x5a, LEN), ==, done);
+    g_assert_cmpuint(mem_moved(t, RAM_BUF, 0x5a, LONG), ==, done);
     cqe = q_cqe(&mq, 0);
     g_assert_cmpuint(cqe.bytes, ==, done);
-    g_assert_cmpuint(cqe.status, ==, done == LEN ? MMAPDEMO_CQ_OK :
+    g_assert_cmpuint(cqe.status, ==, done == LONG ? MMAPDEMO_CQ_OK :
                      done ? MMAPDEMO_CQ_ABORTED : cqe.status);
-    g_assert_cmpuint(cqe.status == MMAPDEMO_CQ_OK, ==, done == LEN);
+    g_assert_cmpuint(cqe.status == MMAPDEMO_CQ_OK, ==, done == LONG);
     mmd_stop(t);
 }
 
@@ -361,7 +361,7 @@ static void engine_may_change(void)
         g_autofree char *props = NULL;
         MmdTest *t = mmd_start("dma=bh");
         MmdQueue mq;
-        Sqe sqe = { .op = MMAPDEMO_OP_COPY, .len = LEN, .src_win = WIN_A,
+        Sqe sqe = { .op = MMAPDEMO_OP_COPY, .len = LONG, .src_win = WIN_A,
                     .dst_win = WIN_MEM, .user = 88 };
 
         if (*engine->more) {
@@ -372,15 +372,15 @@ static void engine_may_change(void)
         }
         w_usual(t, DOMAIN);
         mq = q_open(t, 6, 4, DOMAIN);
-        mem_number(t, RAM_BUF, i, LEN);
+        mem_number(t, RAM_BUF, i, LONG);
         q_submit(&mq, &sqe);
         vm_stop(t->qts);
         t = move_with(t, props);
         mq.t = t;
         vm_cont(t->qts);
         q_drain(&mq);
-        assert_cqe(&mq, 0, .user = 88, .bytes = LEN);
-        mem_assert_number(t, t->mem, i, LEN);
+        assert_cqe(&mq, 0, .user = 88, .bytes = LONG);
+        mem_assert_number(t, t->mem, i, LONG);
         mmd_stop(t);
     }
 }
