@@ -251,7 +251,8 @@ int64_t mmapdemo_exec_cost(const MmapdemoQueue *q)
                    (w->sqe.nsrc + w->sqe.ndst - w->src.pos - w->dst.pos) *
                    COST_PIECE;
 
-    if (w->sqe.op == MMAPDEMO_OP_TIMED) {
+    /* one that was refused may have no length to divide by */
+    if (w->sqe.op == MMAPDEMO_OP_TIMED && !w->finished) {
         left += work_total(w) / w->sqe.len * TIMED_LEN_MIN;
     }
     return cost + left * (w->sqe.op == MMAPDEMO_OP_CRC32C ? COST_CRC_BYTE
