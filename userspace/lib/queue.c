@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,6 +19,27 @@
 #define SPIN_ASK_NS		(10 * MMD_NSEC_PER_MSEC)
 /* A sleeper looks this often even if no interrupt comes: a reset takes the queue away without one. */
 #define SLEEP_ASK_NS		MMD_NSEC_PER_SEC
+
+/*
+ * Programs have the inline functions of queue.h compiled in: what these read stays where it is, within
+ * one cache line, and new members come at the end.
+ */
+#define CACHE_LINE		64u
+#define MEMBER_AT(member, offset) \
+	_Static_assert(offsetof(struct mmd_queue, member) == (offset), #member)
+
+#if UINTPTR_MAX > 0xffffffffu
+MEMBER_AT(sq, 0);
+MEMBER_AT(cq, 8);
+MEMBER_AT(ring, 16);
+MEMBER_AT(doorbell, 24);
+MEMBER_AT(mask, 32);
+MEMBER_AT(tail, 36);
+MEMBER_AT(kicked, 40);
+MEMBER_AT(limit, 44);
+MEMBER_AT(head, 48);
+MEMBER_AT(eventfd, 76);
+#endif
 
 int mmd_window_create(struct mmd_device *dev, uint32_t handle, uint64_t off, uint64_t len,
 		      uint32_t access, uint32_t *window)
@@ -142,9 +164,10 @@ int mmd_queue_create(struct mmd_device *dev, const struct mmd_queue_attr *attr,
 		attr = &defaults;
 	if (attr->reserved || attr->log2n > MMAPDEMO_QUEUE_LOG2N_MAX)
 		return -EINVAL;
-	q = calloc(1, sizeof(*q));
+	q = aligned_alloc(CACHE_LINE, (sizeof(*q) + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1));
 	if (!q)
 		return -ENOMEM;
+	memset(q, 0, sizeof(*q));
 	q->dev = dev;
 	q->flags = attr->flags;
 	q->log2n = attr->log2n ? attr->log2n : MMD_QUEUE_LOG2N_DEFAULT;
