@@ -32,11 +32,11 @@ def write(directory):
 
 
 def rd(region, offset, width=4):
-    return struct.pack("<BBBxxxL", READ, SIZE[width], region, offset)
+    return struct.pack("<BBBxxL", READ, SIZE[width], region, offset)
 
 
 def wr(region, offset, value, width=4):
-    return struct.pack("<BBBxxxLQ", WRITE, SIZE[width], region, offset, value & (1 << 64) - 1)
+    return struct.pack("<BBBxxLQ", WRITE, SIZE[width], region, offset, value & (1 << 64) - 1)
 
 
 def reg(offset, value, width=4):
@@ -117,34 +117,33 @@ def programs():
     made["queue-registers"] = [rd(REGS, hw.qreg(1, name), width) for name, width, _ in hw.registers("HW_QREGS")]
     made["window-registers"] = [rd(REGS, hw.wreg(1, name), width) for name, width, _ in hw.registers("HW_WREGS")]
 
-    operations = {"nop": sqe(hw.OP_NOP, 0, 0, 0), "copy": sqe(hw.OP_COPY), "copy-64k": sqe(hw.OP_COPY, 0x10000),
+    # The first four bytes of a descriptor, its operation, are a good tail, too; so one pattern serves every read,
+    # whatever their order.  As an element of a list it names window 1, as an entry of a page list page 0.
+    operations = {"copy": sqe(hw.OP_COPY), "copy-64k": sqe(hw.OP_COPY, 0x10000),
                   "fill": sqe(hw.OP_FILL, 100, 0, 1, arg=0x0102030405060708), "compare": sqe(hw.OP_COMPARE),
                   "crc32c": sqe(hw.OP_CRC32C, 0x3000, 0, 0), "timed": sqe(hw.OP_TIMED, 4096, arg=3),
                   "opcode": sqe(hw.OP_MAX + 1), "window": sqe(hw.OP_COPY, 64, 9, 1),
-                  "range": sqe(hw.OP_COPY, 64, 0, 1, 0xffff), "length": sqe(hw.OP_COPY, hw.QUEUE_MAX_LEN + 1)}
+                  "range": sqe(hw.OP_COPY, 64, 0, 1, 0xffff), "length": sqe(hw.OP_COPY, hw.QUEUE_MAX_LEN + 1),
+                  "list": sqe(hw.OP_COPY, 4, 1, 0, ndst=2), "list-sum": sqe(hw.OP_COPY, 5, 1, 0, ndst=2),
+                  "list-long": sqe(hw.OP_COPY, 0x10000, 1, 0, ndst=hw.QUEUE_MAX_LIST),
+                  "pages": sqe(hw.OP_COPY, 0x3000, 2, 1), "pages-2": sqe(hw.OP_COPY, 0x3000, 1, 3)}
+    page_windows = windows() + window(2, LIST, 0x8000, hw.WKIND_LIST, 100, 12) + window(3, LIST, 0x400000, hw.WKIND_LIST2, 0, 12)
     for name, descriptor in operations.items():
-        for count in (1, 8):
-            made[f"queue-{name}-{count}"] = [tail(count), pattern(descriptor)] + windows() + queue(0) + [ring(0), STEP]
+        made[f"queue-{name}"] = [pattern(descriptor)] + page_windows + queue(0) + [ring(0), STEP]
+    made["queue-nop"] = [tail(1), pattern(sqe(hw.OP_NOP, 0, 0, 0)), pattern(sqe(hw.OP_NOP, 0, 0, 0))] + queue(0) + [ring(0), STEP]
     made["queue-lying-tail"] = [tail(9)] + windows() + queue(0) + [ring(0)]
-    made["queue-lists"] = [tail(2), pattern(sqe(hw.OP_COPY, 64, nsrc=4, ndst=2)), pattern(struct.pack("<LLQ", 1, 16, 0)),
-                           pattern(struct.pack("<LLQ", 1, 32, 0))] + windows() + queue(0) + [ring(0), STEP]
-    made["queue-page-list"] = ([tail(1), pattern(sqe(hw.OP_COPY, 0x2000, 2, 1)), pattern(struct.pack("<Q", DATA | 1), 1, 16)]
-                               + windows() + window(2, LIST, 0x8000, hw.WKIND_LIST, 100, 12) + queue(0) + [ring(0), STEP])
-    made["queue-page-list-2"] = ([tail(1), pattern(sqe(hw.OP_COPY, 0x2000, 2, 1)), pattern(struct.pack("<Q", LIST | 1)),
-                                  pattern(struct.pack("<Q", DATA | 1), 1, 16)] + windows()
-                                 + window(2, LIST, 0x400000, hw.WKIND_LIST2, 0, 12) + queue(0) + [ring(0), STEP])
-    made["queue-pause"] = ([tail(1), pattern(sqe(hw.OP_COPY, 0x10000))] + windows() + queue(0)
+    made["queue-pause"] = ([pattern(sqe(hw.OP_COPY, 0x20000, 1, 1))] + windows() + queue(0)
                            + [ring(0), reg(hw.qreg(0, "CTL"), hw.QCTL_PAUSE), reg(hw.qreg(0, "CTL"), hw.QCTL_RESUME), STEP])
-    made["queue-window-gone"] = ([tail(4), pattern(sqe(hw.OP_COPY, 0x10000))] + windows() + queue(0)
-                                 + [ring(0), reg(hw.wreg(0, "CFG"), 0), rd(REGS, hw.wreg(0, "CFG")), STEP])
-    made["queue-disable"] = ([tail(4), pattern(sqe(hw.OP_COPY, 0x10000))] + windows() + queue(0)
+    made["queue-window-gone"] = ([pattern(sqe(hw.OP_COPY, 0x20000, 1, 1))] + windows() + queue(0)
+                                 + [ring(0), reg(hw.wreg(1, "CFG"), 0), rd(REGS, hw.wreg(1, "CFG")), STEP])
+    made["queue-disable"] = ([pattern(sqe(hw.OP_COPY, 0x20000, 1, 1))] + windows() + queue(0)
                              + [ring(0), reg(hw.qreg(0, "CTL"), hw.QCTL_DISABLE), rd(REGS, hw.qreg(0, "STATE"))])
-    made["queue-domain"] = ([tail(1), pattern(sqe(hw.OP_COPY))] + window(0, DATA, 0x1000, pd=1)
+    made["queue-domain"] = ([pattern(sqe(hw.OP_COPY))] + window(0, DATA, 0x1000, pd=1)
                             + window(1, 0, 0x1000, hw.WKIND_MEM, pd=2) + queue(1, pd=1) + [ring(1), STEP])
-    made["queue-moderation"] = ([tail(8), pattern(sqe(hw.OP_NOP, 0, 0, 0))] + windows() + queue(0, gap=1000, count=4)
+    made["queue-moderation"] = ([pattern(sqe(hw.OP_CRC32C, 4, 0, 0))] + windows() + queue(0, gap=1000, count=4)
                                 + [ring(0), STEP, ring(0), STEP, reg(hw.REG_QUEUE_IRQ_STATUS, 1, 8)])
     made["queue-base"] = queue(0, base=0xffffffffffffff00) + queue(1, log2n=13) + queue(2, pd=0x10000) + queue(3, vector=99)
-    made["queue-two"] = ([tail(3), pattern(sqe(hw.OP_COPY))] + windows() + queue(0) + queue(1, RING + 0x10000, vector=3)
+    made["queue-two"] = ([pattern(sqe(hw.OP_TIMED, arg=2))] + windows() + queue(0) + queue(1, RING + 0x10000, vector=3)
                          + [ring(0), ring(1), STEP, pci(4, 2, 2), ring(0), ring(1)])
     return made
 
