@@ -2,8 +2,8 @@
 /*
  * mmapdemo: the device's state, and what its files offer each other.
  *
- * What the guest sees is defined in hw/mmapdemo/mmapdemo_hw.h and described in
- * docs/specs/mmapdemo.rst, never here.
+ * What the guest sees is defined in standard-headers/linux/mmapdemo_hw.h and
+ * described in docs/specs/mmapdemo.rst, never here.
  */
 #ifndef HW_MMAPDEMO_INTERNAL_H
 #define HW_MMAPDEMO_INTERNAL_H
@@ -21,7 +21,7 @@
 #define __le16 uint16_t
 #define __le32 uint32_t
 #define __le64 uint64_t
-#include "hw/mmapdemo/mmapdemo_hw.h"
+#include "standard-headers/linux/mmapdemo_hw.h"
 #undef __le16
 #undef __le32
 #undef __le64

@@ -41,11 +41,12 @@ static unsigned loaded;
 static GString *stream_fuzz_cmdline(FuzzTarget *t)
 {
     GString *cmd_line = g_string_new(TARGET_NAME);
-    const char *props = getenv("MMAPDEMO_FUZZ_PROPS");
+    const char *props = getenv("MMAPDEMO_FUZZ_PROPS") ?:
+                        "mem-size=2M,queues=4,windows=32";
 
     g_string_append_printf(cmd_line, " -display none -machine q35,accel=qtest"
                            " -nodefaults -m 64M -device mmapdemo,id="
-                           DEVICE_ID ",%s", props ?: "mem-size=2M,queues=4,windows=32");
+                           DEVICE_ID ",%s", props);
     return cmd_line;
 }
 

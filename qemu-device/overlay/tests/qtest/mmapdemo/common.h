@@ -14,7 +14,7 @@
 #define __le16 uint16_t
 #define __le32 uint32_t
 #define __le64 uint64_t
-#include "hw/mmapdemo/mmapdemo_hw.h"
+#include "standard-headers/linux/mmapdemo_hw.h"
 #undef __le16
 #undef __le32
 #undef __le64
