@@ -6,3 +6,4 @@ include mmapdemo.mak
 CONFIG_SPDM_SOCKET=y
 CONFIG_PXB=y
 CONFIG_CXL=y
+CONFIG_CXL_MEM_DEVICE=y
