@@ -7,6 +7,8 @@ from . import paths, stages, steps, tap
 
 SCRIPTS = os.path.join(paths.TOP, "qemu-device", "scripts")
 DEEP_TESTS = os.path.join(paths.TOP, "tests", "deep")
+# QEMU versions besides that of qemu.lock, which the coverage stage tests.
+LOCKS = ("qemu-10.2.lock",)
 # The sanitizers' QEMU is three times as slow.
 QTEST_SECONDS = 1500
 SANITIZERS = {
@@ -85,10 +87,21 @@ def run(suite, plan):
 
         return stage
 
+    def series(log, _):
+        """The patches for QEMU, by its own checkpatch."""
+        return tap.count_tap(*stages.program([os.path.join(SCRIPTS, "series"), "--check"], log, 900), "series")
+
     suite.run("qtest-asan", asan(lambda log, qemu: qtest_list(log, qemu, SANITIZERS, plan.slow_qtest)))
+    suite.run("vmstate", asan(tool("vmstate", "check", "{qemu}", limit=300)))
+    suite.run("streams", asan(tool("streams", "check", "{qemu}", limit=900)))
+    suite.run("streams-mutated", asan(tool("fuzz", "streams", "{qemu}", str(plan.streams), limit=1800)))
     suite.run("fuzz-replay", asan(tool("fuzz", "replay", "{qemu}", limit=900)))
     suite.run("fuzz", asan(tool("fuzz", "run", "{qemu}", str(plan.fuzz_seconds), limit=plan.fuzz_seconds + 900)))
-    for lock in ("qemu-10.2.lock",):
+    suite.run("coverage", needing("qemu-gcov", "--variant", "gcov", "--qtest")(
+        tool("coverage", "{qemu}", limit=QTEST_SECONDS)))
+    suite.run("series", needing("qemu-build", "--qtest")(series))
+    for lock in LOCKS:
         name = lock[:-len(".lock")]
         newer = needing(name, "--qtest", lock=os.path.join(paths.TOP, "qemu-device", lock))
         suite.run(f"qtest-{name}", newer(qtest_list))
+        suite.run(f"streams-{name}", newer(tool("streams", "check", "{qemu}", limit=900)))
