@@ -280,7 +280,8 @@ static void unmapped_ring_stops_the_queue(const void *data)
     MmdQueue mq = open_swapped(t, 1, 8), other = open_swapped(t, 2, 4);
     Sqe nop = { .user = 1 };
 
-    for (unsigned page = 0; page < 6; page++) {
+    /* where index 1 is: the words, its completion, its descriptor */
+    for (unsigned page = 0; page < 4; page += 1 + page % 2) {
         uint64_t bus = QUEUE_MEM(1) + page * PAGE;
 
         q_expect(&mq, &nop, .status = MMAPDEMO_CQ_OK);
