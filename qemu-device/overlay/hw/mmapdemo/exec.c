@@ -246,13 +246,15 @@ void mmapdemo_exec_start(MmapdemoQueue *q)
 int64_t mmapdemo_exec_cost(const MmapdemoQueue *q)
 {
     const MmapdemoWork *w = &q->work;
-    uint64_t left = w->finished ? 0 : work_total(w) - w->done;
-    int64_t cost = COST_DESC +
-                   (w->sqe.nsrc + w->sqe.ndst - w->src.pos - w->dst.pos) *
-                   COST_PIECE;
+    uint64_t left;
+    int64_t cost = COST_DESC;
 
-    /* one that was refused may have no length to divide by */
-    if (w->sqe.op == MMAPDEMO_OP_TIMED && !w->finished) {
+    if (w->finished) {
+        return cost;    /* and its fields may be anything */
+    }
+    left = work_total(w) - w->done;
+    cost += (w->sqe.nsrc + w->sqe.ndst - w->src.pos - w->dst.pos) * COST_PIECE;
+    if (w->sqe.op == MMAPDEMO_OP_TIMED) {
         left += work_total(w) / w->sqe.len * TIMED_LEN_MIN;
     }
     return cost + left * (w->sqe.op == MMAPDEMO_OP_CRC32C ? COST_CRC_BYTE
@@ -553,4 +555,80 @@ bool mmapdemo_exec_slice(MmapdemoQueue *q, int64_t *budget)
     }
     slice_end(w);
     return !q->want.span;
+}
+
+/* --- migration --------------------------------------------------------------- */
+
+/*
+ * A side that went through a window that is gone, or is another now, is marked
+ * so that the next slice ends the descriptor.
+ */
+#define SERIAL_GONE UINT64_MAX
+
+static bool side_loaded(MmapdemoQueue *q, MmapdemoSide *side, bool used,
+                        uint32_t num, uint32_t list_win, uint64_t list_off,
+                        uint32_t access)
+{
+    const MmapdemoWork *w = &q->work;
+    uint32_t len = w->sqe.len;
+
+    if (!used) {
+        *side = (MmapdemoSide) { };
+        return true;
+    }
+    side->serial = side->list_serial = SERIAL_GONE;
+    if (num) {
+        if (side->pos > num || side->sum > len || side->left > side->sum ||
+            (side->pos == 0) != (side->sum == 0) ||
+            side->sum - side->left != w->done) {
+            return false;
+        }
+        if (side->list_live &&
+            check_use(q, list_win, list_off,
+                      num * sizeof(struct mmapdemo_hw_sge),
+                      MMAPDEMO_WCFG_READ, &side->list_serial)) {
+            return false;
+        }
+    } else if (side->win != list_win || side->pos || side->sum != len ||
+               side->left != len - w->done % len ||
+               side->off != list_off + w->done % len) {
+        return false;
+    }
+    if (!side->live || !side->left) {
+        side->win = 0;      /* looked up, and found to be another */
+        return true;
+    }
+    return !check_use(q, side->win, side->off, side->left, access,
+                      &side->serial);
+}
+
+bool mmapdemo_exec_loaded(MmapdemoQueue *q)
+{
+    MmapdemoWork *w = &q->work;
+    const struct mmapdemo_hw_sqe *d = &w->sqe;
+    unsigned uses;
+
+    if (w->finished) {
+        /* It only waits for its record to be written */
+        return w->status <= MMAPDEMO_CQ_MAX &&
+               w->detail <= MMAPDEMO_QUEUE_MAX_LIST &&
+               w->done <= MMAPDEMO_TIMED_MAX;
+    }
+    if (d->op > MMAPDEMO_OP_MAX) {
+        return false;
+    }
+    uses = op_uses[d->op];
+    if (!unused_is_zero(d, uses) || !length_is_allowed(d) ||
+        d->nsrc > MMAPDEMO_QUEUE_MAX_LIST ||
+        d->ndst > MMAPDEMO_QUEUE_MAX_LIST ||
+        (d->op != MMAPDEMO_OP_NOP && w->done >= work_total(w)) ||
+        (d->op == MMAPDEMO_OP_NOP && w->done) ||
+        (d->op == MMAPDEMO_OP_CRC32C && w->aux > UINT32_MAX)) {
+        return false;
+    }
+    return side_loaded(q, &w->src, uses & OP_SRC, d->nsrc, d->src_win,
+                       d->src_off, MMAPDEMO_WCFG_READ) &&
+           side_loaded(q, &w->dst, uses & OP_DST, d->ndst, d->dst_win,
+                       d->dst_off, uses & OP_DST_READ ? MMAPDEMO_WCFG_READ
+                                                      : MMAPDEMO_WCFG_WRITE);
 }

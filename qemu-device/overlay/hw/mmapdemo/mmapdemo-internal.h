@@ -332,6 +332,12 @@ uint32_t mmapdemo_window_set(MmapdemoState *s, unsigned index, hwaddr offset,
 /* What queues counted, by index of s->cnt */
 uint64_t mmapdemo_queues_count(MmapdemoState *s, unsigned counter);
 
+/* queue-vmstate.c */
+extern const VMStateDescription mmapdemo_queues_vmstate;
+void mmapdemo_queues_pre_save(MmapdemoState *s);
+/* What is impossible in what was loaded; NULL: nothing */
+const char *mmapdemo_queues_loaded(MmapdemoState *s);
+
 /* vmstate.c */
 extern const VMStateDescription mmapdemo_vmstate;
 

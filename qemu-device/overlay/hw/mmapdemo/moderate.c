@@ -74,6 +74,15 @@ static void moderate_gap_over(void *opaque)
     }
 }
 
+void mmapdemo_moderate_resume(MmapdemoQueue *q)
+{
+    int64_t end = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + UINT32_MAX;
+
+    if (q->irq_gap && timer_expire_time_ns(q->irq_timer) > end) {
+        timer_mod_ns(q->irq_timer, end);
+    }
+}
+
 void mmapdemo_moderate_reset(MmapdemoQueue *q)
 {
     timer_del(q->irq_timer);

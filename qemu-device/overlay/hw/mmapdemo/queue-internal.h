@@ -101,6 +101,8 @@ typedef struct MmapdemoSide {
     uint32_t sum;           /* of their lengths */
     uint64_t serial;        /* of the window when it was checked */
     uint64_t list_serial;   /* of the window the list is in */
+    bool live;              /* while migrating: these are still those windows */
+    bool list_live;
 } MmapdemoSide;
 
 /* The descriptor under way, in host byte order. Migrated */
@@ -230,8 +232,10 @@ typedef struct MmapdemoWorkers MmapdemoWorkers;
 
 struct MmapdemoQueues {
     MmapdemoState *s;
-    MmapdemoQueue *queue;       /* num_queues */
-    MmapdemoWindow *window;     /* num_windows */
+    uint32_t num_queues;
+    uint32_t num_windows;
+    MmapdemoQueue *queue;
+    MmapdemoWindow *window;
     uint64_t window_serial;     /* the last one given */
     uint64_t stopped;           /* queues that entered ERROR */
 
@@ -260,6 +264,8 @@ struct MmapdemoQueues {
 /* --- queue.c --- */
 /* Could ENABLE have accepted this? MMAPDEMO_QERR_* */
 uint32_t mmapdemo_queue_check(MmapdemoState *s, const MmapdemoQueueContext *c);
+/* What it counted becomes what the device counted. Owner held off */
+void mmapdemo_queue_fold_counts(MmapdemoQueue *q);
 /* To ERROR. Big lock, no owner at it */
 void mmapdemo_queue_stop(MmapdemoQueue *q, uint32_t error);
 
@@ -389,6 +395,8 @@ void mmapdemo_exec_start(MmapdemoQueue *q);
  * by estimate. False: want is set, nothing changed.
  */
 bool mmapdemo_exec_slice(MmapdemoQueue *q, int64_t *budget);
+/* Could the descriptor under way, from a stream, have come this far? */
+bool mmapdemo_exec_loaded(MmapdemoQueue *q);
 /* Estimate of what is left of it, ns */
 int64_t mmapdemo_exec_cost(const MmapdemoQueue *q);
 
@@ -438,6 +446,8 @@ void mmapdemo_moderate_send(MmapdemoQueue *q);
 /* What a worker wanted of it */
 void mmapdemo_moderate_serve(MmapdemoQueue *q);
 void mmapdemo_moderate_reset(MmapdemoQueue *q);
+/* The machine goes on: no gap of a stream is longer than one can be */
+void mmapdemo_moderate_resume(MmapdemoQueue *q);
 void mmapdemo_moderate_init(MmapdemoQueue *q);
 void mmapdemo_moderate_exit(MmapdemoQueue *q);
 

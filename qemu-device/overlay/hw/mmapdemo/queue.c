@@ -301,33 +301,47 @@ uint32_t mmapdemo_queue_set(MmapdemoState *s, unsigned index, hwaddr offset,
     return MMAPDEMO_ERR_NONE;
 }
 
+static const struct {
+    unsigned counter;
+    size_t offset;
+} queue_counter[] = {
+    { MMAPDEMO_CNT(Q_LOOKS), offsetof(MmapdemoQueueCounts, looks) },
+    { MMAPDEMO_CNT(Q_FETCHES), offsetof(MmapdemoQueueCounts, fetches) },
+    { MMAPDEMO_CNT(Q_DESCS), offsetof(MmapdemoQueueCounts, descs) },
+    { MMAPDEMO_CNT(Q_DONE), offsetof(MmapdemoQueueCounts, done) },
+    { MMAPDEMO_CNT(Q_FAILED), offsetof(MmapdemoQueueCounts, failed) },
+    { MMAPDEMO_CNT(Q_BYTES), offsetof(MmapdemoQueueCounts, bytes) },
+    { MMAPDEMO_CNT(Q_IRQ_ASKED), offsetof(MmapdemoQueueCounts, asked) },
+};
+
+static uint64_t queue_count(MmapdemoQueue *q, unsigned i)
+{
+    void *at = (uint8_t *)&q->counts + queue_counter[i].offset;
+
+    return qatomic_read_u64((uint64_t *)at);
+}
+
 uint64_t mmapdemo_queues_count(MmapdemoState *s, unsigned counter)
 {
-    static const struct {
-        unsigned counter;
-        size_t offset;
-    } map[] = {
-        { MMAPDEMO_CNT(Q_LOOKS), offsetof(MmapdemoQueueCounts, looks) },
-        { MMAPDEMO_CNT(Q_FETCHES), offsetof(MmapdemoQueueCounts, fetches) },
-        { MMAPDEMO_CNT(Q_DESCS), offsetof(MmapdemoQueueCounts, descs) },
-        { MMAPDEMO_CNT(Q_DONE), offsetof(MmapdemoQueueCounts, done) },
-        { MMAPDEMO_CNT(Q_FAILED), offsetof(MmapdemoQueueCounts, failed) },
-        { MMAPDEMO_CNT(Q_BYTES), offsetof(MmapdemoQueueCounts, bytes) },
-        { MMAPDEMO_CNT(Q_IRQ_ASKED), offsetof(MmapdemoQueueCounts, asked) },
-    };
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(map); i++) {
-        if (map[i].counter != counter) {
+    for (unsigned i = 0; i < ARRAY_SIZE(queue_counter); i++) {
+        if (queue_counter[i].counter != counter) {
             continue;
         }
         for (unsigned j = 0; j < s->num_queues; j++) {
-            void *counts = &s->queues->queue[j].counts;
-
-            sum += qatomic_read_u64((uint64_t *)(counts + map[i].offset));
+            sum += queue_count(&s->queues->queue[j], i);
         }
     }
     return sum;
+}
+
+void mmapdemo_queue_fold_counts(MmapdemoQueue *q)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(queue_counter); i++) {
+        q->s->cnt[queue_counter[i].counter] += queue_count(q, i);
+    }
+    q->counts = (MmapdemoQueueCounts) { };
 }
 
 static uint64_t doorbell_read(void *opaque, hwaddr offset, unsigned width)
@@ -374,6 +388,8 @@ void mmapdemo_queues_realize(MmapdemoState *s)
 {
     s->queues = g_new0(MmapdemoQueues, 1);
     s->queues->s = s;
+    s->queues->num_queues = s->num_queues;
+    s->queues->num_windows = s->num_windows;
     s->queues->queue = g_new0(MmapdemoQueue, s->num_queues);
     s->queues->window = g_new0(MmapdemoWindow, s->num_windows);
     for (unsigned i = 0; i < s->num_queues; i++) {

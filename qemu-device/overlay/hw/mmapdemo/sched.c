@@ -559,9 +559,12 @@ static void queues_vm_change(void *opaque, bool running, RunState state)
         mmapdemo_queues_release(s);
         return;
     }
+    /* A stream can hold a queue that runs with bus mastering off */
+    mmapdemo_queues_bus_changed(s);
     for (unsigned i = 0; i < s->num_queues; i++) {
         MmapdemoQueue *q = &s->queues->queue[i];
 
+        mmapdemo_moderate_resume(q);
         if (q->state == MMAPDEMO_QSTATE_RUNNING &&
             qatomic_cmpxchg(&q->owner, MMAPDEMO_OWNER_NONE,
                             MMAPDEMO_OWNER_BH) == MMAPDEMO_OWNER_NONE) {

@@ -13,6 +13,7 @@
 
 static int mmapdemo_pre_load(void *opaque)
 {
+    mmapdemo_queues_reset(opaque);
     mmapdemo_dma_reset(opaque);
     mmapdemo_faults_reset(opaque);
     return 0;
@@ -22,6 +23,7 @@ static int mmapdemo_pre_save(void *opaque)
 {
     /* No-op once the machine is stopped; a copy may be saved while it runs */
     mmapdemo_engine_quiesce(opaque);
+    mmapdemo_queues_pre_save(opaque);
     return 0;
 }
 
@@ -114,6 +116,8 @@ static int mmapdemo_post_load(void *opaque, int version_id)
         wrong = "DMA_SG_INDEX";
     } else if (mmapdemo_dma_busy(s) && !transfer_valid(s)) {
         wrong = "transfer in flight";
+    } else {
+        wrong = mmapdemo_queues_loaded(s);
     }
     if (wrong) {
         error_report("mmapdemo '%s': the migration stream holds an impossible "
@@ -231,6 +235,8 @@ const VMStateDescription mmapdemo_vmstate = {
         VMSTATE_UINT64(queue_irq_status, MmapdemoState),
         VMSTATE_UINT64(lock_max_ns, MmapdemoState),
         VMSTATE_UINT64_ARRAY(cnt, MmapdemoState, MMAPDEMO_NUM_CNT),
+        VMSTATE_STRUCT_POINTER(queues, MmapdemoState, mmapdemo_queues_vmstate,
+                               MmapdemoQueues),
         VMSTATE_END_OF_LIST()
     },
     .subsections = (const VMStateDescription *const []) {

@@ -247,6 +247,25 @@ static void many_in_one_doorbell(void)
     mmd_stop(t);
 }
 
+/* Lengths and repeats nothing can be divided by or multiplied with */
+static void timed_of_nothing_is_refused(void)
+{
+    MmdTest *t = start("");
+    struct mmapdemo_hw_sqe d = {
+        .op = MMAPDEMO_OP_TIMED, .src_win = WIN_BUF, .dst_win = WIN_MEM,
+    };
+    uint32_t i = 0;
+
+    expect(t, i++, d, MMAPDEMO_CQ_LENGTH, 0, 0);
+    d.arg = UINT64_MAX;
+    expect(t, i++, d, MMAPDEMO_CQ_LENGTH, 0, 0);
+    d.len = 64;
+    expect(t, i++, d, MMAPDEMO_CQ_LENGTH, 0, 0);
+    d.arg = 0;
+    expect(t, i++, d, MMAPDEMO_CQ_LENGTH, 0, 0);
+    mmd_stop(t);
+}
+
 static void tail_too_far_stops_the_queue(void)
 {
     MmdTest *t = start("");
@@ -398,6 +417,7 @@ void add_queue_core_tests(void)
     ADD(operations_threads_polling);
     ADD(operations_iothread);
     ADD(many_in_one_doorbell);
+    ADD(timed_of_nothing_is_refused);
     ADD(tail_too_far_stops_the_queue);
     ADD(injected_failures_are_told);
     ADD(stuck_descriptor_ends_with_its_queue);
