@@ -197,6 +197,8 @@ void stream_free(char *path);
 void stream_save(MmdTest *t, const char *path);
 /* A machine like that of mmd_start(), made from the stream */
 MmdTest *stream_load(const char *path, const char *props);
+/* NULL if it was refused; quiet: why is of no interest */
+MmdTest *stream_try_load(const char *path, const char *props, bool quiet);
 
 /*
  * A test in a process of its own, which fails if that fails or takes longer:

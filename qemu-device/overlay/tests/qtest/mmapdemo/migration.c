@@ -86,7 +86,7 @@ void stream_save(MmdTest *t, const char *path)
  * A second machine made from the stream, not running yet; NULL if refused. Why,
  * it says on standard error, which is of no interest where it is expected to.
  */
-static MmdTest *try_load(const char *path, const char *props, bool quiet)
+MmdTest *stream_try_load(const char *path, const char *props, bool quiet)
 {
     g_autofree char *uri = g_strdup_printf("file:%s", path);
     g_autofree char *machine = mmd_machine();
@@ -111,7 +111,7 @@ static MmdTest *try_load(const char *path, const char *props, bool quiet)
 
 MmdTest *stream_load(const char *path, const char *props)
 {
-    MmdTest *t = try_load(path, props, false);
+    MmdTest *t = stream_try_load(path, props, false);
 
     g_assert_nonnull(t);
     return t;
@@ -335,8 +335,8 @@ static void other_properties_are_refused(void)
 
     stream_save(t, path);
     mmd_stop(t);
-    g_assert_null(try_load(path, PROPS, true));
-    g_assert_null(try_load(path, "mem-size=64M,dma-mask=0xfffffff", true));
+    g_assert_null(stream_try_load(path, PROPS, true));
+    g_assert_null(stream_try_load(path, "mem-size=64M,dma-mask=0xfffffff", true));
     u = stream_load(path, "mem-size=32M,dma-mask=0xfffffff");
     mmd_stop(u);
     stream_free(path);
@@ -488,7 +488,7 @@ static void check_lies(const Stream *st, size_t base, const Lie *lies,
         size_t at = base + lies[i].at;
         uint64_t old = poke(st->path, at, lies[i].width, lies[i].val);
 
-        if (try_load(st->path, PROPS, true)) {
+        if (stream_try_load(st->path, PROPS, true)) {
             g_error("accepted: %s", lies[i].name);
         }
         poke(st->path, at, lies[i].width, old);
@@ -549,7 +549,7 @@ static void random_streams_do_no_harm(void)
             at[j] = g_test_rand_int_range(from, to);
             old[j] = poke(st.path, at[j], 1, g_test_rand_int_range(0, 256));
         }
-        u = try_load(st.path, PROPS, true);
+        u = stream_try_load(st.path, PROPS, true);
         if (u) {
             vm_cont(u->qts);
             vm_settle(u->qts);

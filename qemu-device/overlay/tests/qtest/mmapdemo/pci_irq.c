@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "pci.h"
 
 #define SW      MMAPDEMO_VEC_SW
@@ -229,6 +230,35 @@ static void line_migrates(void)
     stream_free(path);
 }
 
+/* Registers that ask for nothing, and a line that is high all the same */
+static void line_without_a_cause_is_refused(void)
+{
+    const uint64_t magic = 0x6d6d616c696e6531ULL;
+    char *path = stream_new();
+    MmdTest *t = start_asserted();
+    g_autofree char *file = NULL;
+    uint64_t be = cpu_to_be64(magic);
+    uint32_t *irq_status;
+    gsize len;
+    char *at;
+
+    mmd_set(t, DMA_SEQ, magic);
+    vm_stop(t->qts);
+    stream_save(t, path);
+    mmd_stop(t);
+
+    g_assert_true(g_file_get_contents(path, &file, &len, NULL));
+    at = memmem(file, len, &be, sizeof(be));
+    g_assert_nonnull(at);
+    /* dma_seq is 32 bytes behind it: see vmstate.c */
+    irq_status = (uint32_t *)(at - 32);
+    g_assert_cmphex(be32_to_cpu(*irq_status), ==, MMAPDEMO_IRQ_SW);
+    *irq_status = 0;
+    g_assert_true(g_file_set_contents(path, file, len, NULL));
+    g_assert_null(stream_try_load(path, "mem-size=32M", true));
+    stream_free(path);
+}
+
 /* --- MSI ------------------------------------------------------------------ */
 
 static void msi_target(MmdTest *t, uint64_t addr, uint16_t data)
@@ -448,6 +478,7 @@ void add_pci_irq_tests(void)
     ADD(messages_replace_the_line);
     ADD(unplug_lowers_the_line);
     ADD(line_migrates);
+    ADD(line_without_a_cause_is_refused);
     ADD(msi_sends_vector_modulo_enabled);
     ADD(msi_gives_no_more_than_it_has);
     ADD(masked_msi_waits);
