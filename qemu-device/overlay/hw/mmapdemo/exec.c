@@ -64,7 +64,7 @@ static void work_finish(MmapdemoWork *w, uint16_t status, uint32_t detail)
     }
 }
 
-/* --- checks: their order is part of the specification ----------------------- */
+/* --- checks: their order is part of the specification --------------------- */
 
 static bool unused_is_zero(const struct mmapdemo_hw_sqe *d, unsigned uses)
 {
@@ -261,7 +261,7 @@ int64_t mmapdemo_exec_cost(const MmapdemoQueue *q)
                                                           : COST_BYTE) / 16;
 }
 
-/* --- lists ------------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------- */
 
 static bool window_is(MmapdemoQueue *q, uint32_t win, uint64_t serial)
 {
@@ -341,7 +341,7 @@ static uint32_t failed_detail(MmapdemoQueue *q, unsigned uses)
     }
 }
 
-/* --- what is done with bytes --------------------------------------------------- */
+/* --- what is done with bytes ---------------------------------------------- */
 
 static void fill(uint8_t *dst, uint64_t pattern, uint64_t phase, size_t len)
 {
@@ -557,7 +557,7 @@ bool mmapdemo_exec_slice(MmapdemoQueue *q, int64_t *budget)
     return !q->want.span;
 }
 
-/* --- migration --------------------------------------------------------------- */
+/* --- migration ------------------------------------------------------------ */
 
 /*
  * A side that went through a window that is gone, or is another now, is marked

@@ -73,7 +73,7 @@ typedef struct MmapdemoTlbEntry {
     hwaddr mr_off;
 } MmapdemoTlbEntry;
 
-/* Uses do not evict each other, or two of one descriptor could do so for ever */
+/* Uses do not evict each other, or two of a descriptor could do so for ever */
 typedef enum MmapdemoUse {
     MMAPDEMO_USE_SRC,
     MMAPDEMO_USE_DST,
@@ -114,7 +114,7 @@ typedef struct MmapdemoWork {
     uint16_t status;
     uint32_t detail;
     uint32_t done;          /* bytes; for TIMED all copies together */
-    uint32_t cut;           /* of these, left out by x-fault-dma. Not migrated */
+    uint32_t cut;           /* left out by x-fault-dma. Not migrated */
     uint64_t aux;           /* CRC so far, not inverted; ns so far */
     MmapdemoSide src;
     MmapdemoSide dst;
@@ -181,7 +181,7 @@ typedef struct MmapdemoQueue {
     uint32_t irq_count;
     uint32_t error;
     uint32_t error_index;
-    bool complained;            /* about a CTL that does not fit; once a state */
+    bool complained;            /* of a CTL that does not fit; once a state */
 
     /* changed with the big lock and the owner held off; migrated */
     uint32_t state;
@@ -189,7 +189,7 @@ typedef struct MmapdemoQueue {
 
     /* the owner's; migrated */
     uint32_t head;
-    uint32_t told_head;         /* cq_event was compared with it; it is sq_head */
+    uint32_t told_head;         /* cq_event was compared with it; is sq_head */
     MmapdemoWork work;
 
     /* the owner's */
@@ -198,7 +198,7 @@ typedef struct MmapdemoQueue {
     unsigned burst_pos;
     uint32_t marked_head;       /* completions up to here are marked written */
     bool header_written;        /* likewise, sq_event and sq_head */
-    bool drained;               /* the last look showed no more than the burst */
+    bool drained;               /* the last look showed just the burst */
     bool watched;               /* sq_event stays behind, nobody has to ring */
     bool span_failed;           /* what want tells of is not RAM */
     MmapdemoWant want;
@@ -213,8 +213,8 @@ typedef struct MmapdemoQueue {
     /* ownership: sched.c */
     int owner;                  /* MmapdemoOwner, atomic */
     bool kicked;                /* atomic: look again before giving up */
-    int hold;                   /* atomic: keep out; written under the big lock */
-    QemuEvent quiet;            /* set: no owner is at it without the big lock */
+    int hold;                   /* atomic: keep out; set under the big lock */
+    QemuEvent quiet;            /* set: nobody is at it without the big lock */
     int vcpu_back;              /* goes on there after the bottom half, or -1 */
     QEMUTimer *delay_timer;     /* virtual clock */
     QTAILQ_ENTRY(MmapdemoQueue) ready;  /* worker.c */
@@ -244,7 +244,7 @@ struct MmapdemoQueues {
     MemoryListener listener;
     bool listening;
     unsigned iommus;            /* sections of the bus that translate */
-    unsigned iommus_mute;       /* of these, such as do not tell when they stop */
+    unsigned iommus_mute;       /* of these, such as do not tell when it ends */
     QLIST_HEAD(, MmapdemoIommu) iommu;
 
     /* sched.c */
@@ -354,7 +354,8 @@ static inline uint8_t *mmapdemo_span_ring(MmapdemoQueue *q, uint32_t offset)
 }
 
 /* Within a page that is known */
-void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset, uint32_t len);
+void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset,
+                                uint32_t len);
 /* Make what is wanted known, under the big lock. False: it is not RAM */
 bool mmapdemo_span_fill(MmapdemoQueue *q);
 /* A window over one piece of host memory needs no table. False: it is not */

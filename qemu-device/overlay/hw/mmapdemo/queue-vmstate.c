@@ -59,7 +59,8 @@ static bool queue_loaded(MmapdemoQueue *q)
         return false;
     }
     if (q->state == MMAPDEMO_QSTATE_DISABLED) {
-        return !q->work.active && !q->irq_pending && !timer_pending(q->irq_timer);
+        return !q->work.active && !q->irq_pending &&
+               !timer_pending(q->irq_timer);
     }
     if (mmapdemo_queue_check(q->s, &q->ctx) ||
         q->head - q->told_head > 1U << q->ctx.log2n) {

@@ -33,7 +33,7 @@
 /* Of a bottom half, whatever lock-budget-us is: one slice */
 #define BUDGET_MIN      1000
 
-/* --- holding off ----------------------------------------------------------- */
+/* --- holding off ---------------------------------------------------------- */
 
 bool mmapdemo_queue_begin(MmapdemoQueue *q)
 {
@@ -54,7 +54,7 @@ void mmapdemo_queue_end(MmapdemoQueue *q)
 void mmapdemo_queue_hold(MmapdemoQueue *q)
 {
     qatomic_set(&q->hold, q->hold + 1);
-    smp_mb();
+    smp_mb();       /* pairs with the one in mmapdemo_queue_begin() */
     qemu_event_wait(&q->quiet);
 }
 
@@ -70,7 +70,7 @@ void mmapdemo_queues_hold(MmapdemoState *s)
 
         qatomic_set(&q->hold, q->hold + 1);
     }
-    smp_mb();
+    smp_mb();       /* pairs with the one in mmapdemo_queue_begin() */
     for (unsigned i = 0; i < s->num_queues; i++) {
         qemu_event_wait(&s->queues->queue[i].quiet);
     }
@@ -83,7 +83,7 @@ void mmapdemo_queues_release(MmapdemoState *s)
     }
 }
 
-/* --- running a queue ------------------------------------------------------- */
+/* --- running a queue ------------------------------------------------------ */
 
 /* One descriptor, or as much of it as there is budget for. True: completed */
 static bool run_work(MmapdemoQueue *q, int64_t *budget, MmapdemoRun *why)
@@ -317,7 +317,7 @@ static bool queue_become_owner(MmapdemoQueue *q)
     return true;
 }
 
-/* --- lock-stats ---------------------------------------------------------- */
+/* --- lock-stats ----------------------------------------------------------- */
 
 /* Of the thread: what else the host runs meanwhile is not our doing */
 static int64_t thread_ns(void)
@@ -348,7 +348,7 @@ static void lock_end(MmapdemoState *s, int64_t start)
     s->lock_max_ns = MAX(s->lock_max_ns, ns);
 }
 
-/* --- engines --------------------------------------------------------------- */
+/* --- engines -------------------------------------------------------------- */
 
 void mmapdemo_queue_attention(MmapdemoQueue *q)
 {

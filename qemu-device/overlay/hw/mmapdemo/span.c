@@ -94,7 +94,7 @@ void mmapdemo_span_written(MmapdemoQueue *q, const MmapdemoSpan *span,
     c->is_write = true;
 }
 
-/* --- the ring -------------------------------------------------------------- */
+/* --- the ring ------------------------------------------------------------- */
 
 uint8_t *mmapdemo_span_ring_miss(MmapdemoQueue *q, uint32_t page)
 {
@@ -142,7 +142,7 @@ bool mmapdemo_span_fill_ring(MmapdemoQueue *q)
     return true;
 }
 
-/* --- windows --------------------------------------------------------------- */
+/* --- windows -------------------------------------------------------------- */
 
 /*
  * Where off is in pages of the size in which translations are remembered. The
@@ -331,7 +331,7 @@ bool mmapdemo_span_fill(MmapdemoQueue *q)
     return false;
 }
 
-/* --- when to forget -------------------------------------------------------- */
+/* --- when to forget ------------------------------------------------------- */
 
 /* On return no byte moves any more through what the IOMMU took back */
 static void iommu_unmap(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
@@ -342,7 +342,7 @@ static void iommu_unmap(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
     mmapdemo_spans_forget(iommu->s);
 }
 
-/* Such as send UNMAP for each invalidation; others accept who asks and are mute */
+/* These send UNMAP for each invalidation; others accept who asks, and do not */
 static bool iommu_tells(MemoryRegion *mr)
 {
     static const char *const types[] = {
