@@ -49,7 +49,7 @@ void machine_mend(u32 mem_cache);
 
 /* Run a program; its stdout and stderr, and its exit status or 128 + signal. */
 struct output {
-	char out[16384];
+	char out[65536];
 	char err[8192];
 	int status;
 };

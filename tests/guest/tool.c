@@ -72,6 +72,10 @@ static void tool_commands_end_with_0(const void *arg)
 		"mmapdemo map mem", "mmapdemo map pages --hold=50ms",
 		"mmapdemo copy", "mmapdemo copy --technique=all --mode=all --len=200001",
 		"mmapdemo copy --via=all", "mmapdemo copy --technique=vmalloc --len=20M",
+		"mmapdemo copy --via=queue --technique=coherent --mode=all --depth=100 --chunk=777",
+		"mmapdemo copy --via=queue --technique=all --mode=all", "mmapdemo regs --queue=0",
+		"mmapdemo regs --window=0 CF*", "mmapdemo queue --help",
+		"mmapdemo poke alias+8 0x1234 --verify", "mmapdemo map alias --read-only",
 		"echo hello | mmapdemo copy - -o /tmp/copied && [ \"$(cat /tmp/copied)\" = hello ]",
 		"mmapdemo bench list", "mmapdemo bench --help",
 	};
@@ -96,6 +100,7 @@ static void tool_json_parses(const void *arg)
 		"mmapdemo peek example --count=8 --json", "mmapdemo poke SCRATCH32 5 --json",
 		"mmapdemo map bar --json", "mmapdemo map vmalloc --json --verify=0",
 		"mmapdemo copy --json", "mmapdemo copy --technique=all --mode=all --json",
+		"mmapdemo copy --via=all --technique=all --json", "mmapdemo regs --queue=0 --json",
 	};
 
 	(void)arg;
@@ -413,8 +418,8 @@ static void tool_interrupted_ends_with_130(const void *arg)
 /* --- examples ------------------------------------------------------------------------------------------- */
 
 static const char *const examples[] = {
-	"basic-mmap", "coherent-dma", "dma-eventfd", "page-protections", "pages", "registers",
-	"security", "shared-buffer", "vm-flags", "vm-operations", "vmalloc",
+	"basic-mmap", "coherent-dma", "dma-eventfd", "page-protections", "pages", "queue",
+	"queue-eventfd", "registers", "security", "shared-buffer", "vm-flags", "vm-operations", "vmalloc",
 };
 
 static void example_ends_with_0(const void *arg)
