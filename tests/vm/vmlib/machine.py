@@ -99,6 +99,9 @@ def _devices(directory, options):
         for n, properties in enumerate(ENGINE_DEVICES, 1):
             words += ["-device", f"pcie-root-port,id=rp{n},chassis={n + 1},slot={n + 1}",
                       "-device", f"mmapdemo,id=mmd{n},bus=rp{n},{properties}"]
+    elif options.mmapdemo is not None:
+        # Empty: for a second device, plugged in while the guest runs, with little memory.
+        words += ["-device", "pcie-root-port,id=spare0,chassis=60,slot=60,mem-reserve=8M,pref64-reserve=16M"]
     if options.peers:
         words += ["-object", "memory-backend-memfd,id=shm0,size=64M,share=on",
                   "-device", "ivshmem-plain,id=ivshmem0,memdev=shm0",
