@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "ioctl_valid.h"
 
@@ -23,7 +23,8 @@ enum verb {
 
 /* What the list does not tell. A verb that is new in the list is an error here until described. */
 #define ABOUT_INFO							\
-	.name = "info", OUT(mmapdemo_info, out_api_version, out_bus_id)
+	.name = "info", OUT(mmapdemo_info, out_api_version, out_engine),	\
+	.min_size = MMAPDEMO_INFO_SIZE_V1
 #define ABOUT_REGION_INFO						\
 	.name = "region_info", OUT(mmapdemo_region_info, out_handle, out_offset)
 #define ABOUT_BUF_ALLOC							\
@@ -82,7 +83,7 @@ void ioctl_env_get(struct ioctl_env *e)
 	memset(e, 0, sizeof(*e));
 	e->fd = dev_open(O_RDWR);
 	e->efd = CHECK_SYS(eventfd(0, EFD_CLOEXEC));
-	a = buf_alloc(e->fd, MMAPDEMO_TECH_PAGES, PAGE);
+	a = buf_alloc(e->fd, MMAPDEMO_TECH_COHERENT, PAGE);	/* windows are had over it everywhere */
 	e->mem = a.out_handle;
 	e->page = map_rw(e->fd, PAGE, a.out_offset);
 }
@@ -135,22 +136,36 @@ static u32 queue_get(struct ioctl_env *e)
 		.size = sizeof(c), .log2n = MMAPDEMO_QUEUE_LOG2N_MIN, .eventfd = -1,
 	};
 
-	if (!e->queue || ioctl(e->fd, MMAPDEMO_IOC_QUEUE_INFO, &i)) {
-		CHECK_SYS(ioctl(e->fd, MMAPDEMO_IOC_QUEUE_CREATE, &c));
+	if (!e->queue || call(e->fd, MMAPDEMO_IOC_QUEUE_INFO, &i)) {
+		CHECK_OK(call(e->fd, MMAPDEMO_IOC_QUEUE_CREATE, &c));
 		e->queue = c.out_queue;
 	}
 	return e->queue;
 }
 
-/* A new one each time: nothing tells whether an old one was destroyed. */
+/* A new one in place of the last, destroyed or not: nothing tells, and a file's number is limited. */
 static u32 window_get(struct ioctl_env *e)
 {
+	struct mmapdemo_window_destroy d = { .size = sizeof(d), .window = e->window };
 	struct mmapdemo_window_create c = {
 		.size = sizeof(c), .flags = MMAPDEMO_WINDOW_READ, .handle = e->mem, .len = 64,
 	};
 
-	CHECK_SYS(ioctl(e->fd, MMAPDEMO_IOC_WINDOW_CREATE, &c));
+	if (e->has_window)
+		call(e->fd, MMAPDEMO_IOC_WINDOW_DESTROY, &d);
+	CHECK_OK(call(e->fd, MMAPDEMO_IOC_WINDOW_CREATE, &c));
+	e->has_window = true;
+	e->window = c.out_window;
 	return c.out_window;
+}
+
+/* What was made by the call itself is not known here: with another file it is gone. */
+static void env_renew(struct ioctl_env *e)
+{
+	unmap(e->page, PAGE);
+	close(e->fd);
+	close(e->efd);
+	ioctl_env_get(e);
 }
 
 void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
@@ -213,6 +228,7 @@ void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
 	case VERB_QUEUE_CREATE: {
 		struct mmapdemo_queue_create *q = buf;
 
+		env_renew(e);
 		q->log2n = MMAPDEMO_QUEUE_LOG2N_MIN;
 		q->eventfd = -1;
 		break;

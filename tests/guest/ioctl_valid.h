@@ -13,6 +13,7 @@ struct ioctl_desc {
 	const char *name;	/* of the verb, lower case */
 	unsigned long cmd;
 	u32 size;		/* of the structure */
+	u32 min_size;		/* of version 1, where later ones are longer; 0: all the same */
 	u32 known_flags;
 	u32 reserved;		/* offset of the reserved member; 0: none */
 	u32 out_first, out_end;	/* bytes the kernel may write */
@@ -25,7 +26,8 @@ extern const size_t num_ioctls;
 struct ioctl_env {
 	int fd, efd;
 	u32 mem, dev, spare;	/* buffers of a page; dev and spare once they are needed */
-	u32 queue;		/* once it is needed */
+	u32 queue, window;	/* once they are needed */
+	bool has_window;
 	u64 seq;		/* an ended transfer, not collected */
 	void *page;		/* mem, mapped */
 };
