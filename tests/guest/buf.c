@@ -437,7 +437,7 @@ static void region_info_example_is_at_offset_0(const void *arg)
 
 static void region_info_unknown_einval(const void *arg)
 {
-	static const u32 bad[] = { 4, 5, 255, 256, 0x80000000, 0xffffffff };
+	static const u32 bad[] = { 5, 6, 255, 256, 0x80000000, 0xffffffff };
 	int fd = dev_open(O_RDWR);
 	struct mmapdemo_region_info r;
 

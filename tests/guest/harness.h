@@ -41,6 +41,7 @@ void register_planted(void);	/* failures, to see that they are noticed */
 void register_ioctl_abi(void);
 void register_ioctl_pointers(void);
 void register_reg(void);
+void register_alias(void);
 void register_buf(void);
 void register_map_policy(void);
 void register_map_lifetime(void);
@@ -53,7 +54,19 @@ void register_dma_error(void);
 void register_event(void);
 void register_process(void);
 void register_tool(void);
+void register_queue_call(void);
+void register_queue_map(void);
+void register_queue_op(void);
+void register_queue_order(void);
+void register_queue_forge(void);
+void register_queue_event(void);
+void register_queue_hostile(void);
+void register_queue_garbage(void);
+void register_window_call(void);
+void register_window_reach(void);
 void register_lifetime(void);
+void register_queue_lifetime(void);
+void register_two_devices(void);
 void register_module(void);
 void register_leak(void);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "machine.h"
+#include "queue.h"
 #include "subject.h"
 
 #define WARM_UP		300
@@ -135,7 +136,8 @@ static void leaves_no_memory_behind(const void *arg)
 {
 	const struct op *op = arg;
 
-	measure(op, op->opens ? -1 : dev_open(O_RDWR), WARM_UP, 0.5, 0.5);
+	measure(op, op->opens ? -1 : dev_open(O_RDWR), op->times < WARM_UP ? op->times : WARM_UP,
+		0.5, 0.5);
 }
 
 /* The driver's memory for a device is many objects, so that even one each time is found. */
@@ -298,6 +300,83 @@ static void eventfd_set_and_close(int fd)
 	close(fd);
 }
 
+static void queue_create_destroy(int fd)
+{
+	struct queue q = queue_get(fd, 4);
+
+	*q.doorbell = 0;
+	queue_put(&q);
+}
+
+/* Destroyed under its mappings, and they are let go later. */
+static void queue_destroy_mapped(int fd)
+{
+	struct queue q = queue_get(fd, 6);
+
+	CHECK_OK(queue_destroy(fd, q.c.out_queue));
+	queue_unmap(&q);
+}
+
+/* All that a file can have, dropped with it. */
+static void queue_and_windows_and_close(int fd)
+{
+	struct queue q;
+
+	fd = dev_open(O_RDWR);
+	q = queue_get_event(fd, 3, CHECK_SYS(eventfd(0, EFD_CLOEXEC)), 0, 0);
+	for (u32 t = MMAPDEMO_TECH_BAR; t <= MMAPDEMO_TECH_COHERENT; t++) {
+		u32 handle = buf_alloc(fd, t, BUF_LEN).out_handle;
+
+		if (window_is_refused_here(t))
+			continue;
+		window_get(fd, handle, WINDOW_RW, 0, BUF_LEN);
+		window_get(fd, handle, WINDOW_RW, 5, BUF_LEN - 5);
+		CHECK_OK(buf_free(fd, handle));
+	}
+	close(q.c.eventfd);
+	queue_unmap(&q);
+	close(fd);
+}
+
+static void window_create_destroy(int fd)
+{
+	static u32 handles[4];
+
+	for (u32 i = 0; i < 4; i++) {
+		if (!handles[i])
+			handles[i] = buf_alloc(fd, MMAPDEMO_TECH_BAR + i, BUF_LEN).out_handle;
+		if (!window_is_refused_here(MMAPDEMO_TECH_BAR + i))
+			CHECK_OK(window_destroy(fd, window_get(fd, handles[i], WINDOW_RW, 3,
+							       PAGE)));
+	}
+}
+
+/* One long enough for lists of lists, made and mapped for the device each time. */
+static void window_of_many_pages(int fd)
+{
+	u32 handle = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, 600 * PAGE).out_handle, window;
+	int ret = window_try_create(fd, handle, WINDOW_RW, 0, 600 * PAGE, &window);
+
+	if (!ret)
+		CHECK_OK(window_destroy(fd, window));
+	else
+		CHECK_RET(ret, -EOPNOTSUPP);
+	CHECK_OK(buf_free(fd, handle));
+}
+
+static void queue_and_window_refused(int fd)
+{
+	struct mmapdemo_queue_create c;
+	u32 window, handle = buf_alloc(fd, MMAPDEMO_TECH_COHERENT, PAGE).out_handle;
+
+	CHECK_RET(queue_try_create(fd, 31, -1, &c), -EINVAL);
+	CHECK_RET(queue_try_create(fd, 3, fd, &c), -EINVAL);
+	CHECK_RET(queue_try_create(fd, 3, 999, &c), -EBADF);
+	CHECK_RET(window_try_create(fd, handle, WINDOW_RW, 1, PAGE, &window), -EINVAL);
+	CHECK_RET(window_try_create(fd, HANDLE_NONE, WINDOW_RW, 0, PAGE, &window), -ENOENT);
+	CHECK_OK(buf_free(fd, handle));
+}
+
 static void read_write(int fd)
 {
 	void *volatile nowhere = (void *)8;
@@ -347,6 +426,12 @@ static const struct op ops[] = {
 	{ "copy_and_close", copy_and_close, 2000, true },
 	{ "eventfd_set_and_close", eventfd_set_and_close, 3000, true },
 	{ "read_write", read_write, 3000, false },
+	{ "queue_create_destroy", queue_create_destroy, 500, false },
+	{ "queue_destroy_mapped", queue_destroy_mapped, 300, false },
+	{ "queue_and_windows_and_close", queue_and_windows_and_close, 200, true },
+	{ "window_create_destroy", window_create_destroy, 500, false },
+	{ "window_of_many_pages", window_of_many_pages, 60, false },
+	{ "queue_and_window_refused", queue_and_window_refused, 500, false },
 };
 
 /* Slow ones; what is leaked here is larger, and so is the noise. */

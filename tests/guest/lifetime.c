@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include "busy.h"
-#include "machine.h"
+#include "lifetime.h"
+#include "queue.h"
 #include "subject.h"
 
 #define REMOVE_MS	2000	/* the promise */
@@ -22,18 +23,15 @@
 #define PAGES		4
 #define RW		(PROT_READ | PROT_WRITE)
 
-static const struct way {
-	const char *name;
-	unsigned int (*away)(void);
-	void (*back)(void);
-	bool asks_qemu;
-} ways[] = {
+const struct way ways[] = {
 	{ "unbind", driver_unbind, driver_bind, false },
 	{ "remove", pci_remove, pci_rescan, false },
 	{ "device_del", qemu_device_del, qemu_device_add, true },
 };
 
-static void away(const struct way *w)
+const size_t num_ways = ARRAY_SIZE(ways);
+
+void away(const struct way *w)
 {
 	unsigned int ms = w->away();
 
@@ -44,7 +42,7 @@ static void away(const struct way *w)
 }
 
 /* An open file of a device that is gone: every call says so, and nothing else happens. */
-static void file_is_dead(int fd)
+void file_is_dead(int fd)
 {
 	static const u64 offsets[] = { 0, 1ULL << 36, 1ULL << 40 };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -54,6 +52,9 @@ static void file_is_dead(int fd)
 	struct mmapdemo_dma_wait w = { .deadline_ns = now_ns() + DMA_LIMIT_NS };
 	struct mmapdemo_buf_alloc a;
 	struct mmapdemo_buf_info b;
+	struct mmapdemo_queue_create qc;
+	struct mmapdemo_queue_info qi;
+	u32 window;
 	bool read_only = (CHECK_SYS(fcntl(fd, F_GETFL)) & O_ACCMODE) == O_RDONLY;
 	u64 value;
 
@@ -70,6 +71,11 @@ static void file_is_dead(int fd)
 	w = (struct mmapdemo_dma_wait){ 0 };
 	CHECK_RET(dma_wait(fd, &w), -ENODEV);
 	CHECK_RET(eventfd_set(fd, -1), -ENODEV);
+	CHECK_RET(queue_try_create(fd, 3, -1, &qc), -ENODEV);
+	CHECK_RET(queue_try_info(fd, 1, &qi), -ENODEV);
+	CHECK_RET(queue_destroy(fd, 1), -ENODEV);
+	CHECK_RET(window_try_create(fd, 1, WINDOW_RW, 0, 8, &window), -ENODEV);
+	CHECK_RET(window_destroy(fd, 0), -ENODEV);
 	for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
 		CHECK_RET(map_try(fd, PAGE, PROT_READ, MAP_SHARED, offsets[i], NULL), -ENODEV);
 		CHECK_EQ(pread(fd, &value, 8, offsets[i]), -1);

@@ -16,6 +16,7 @@ int main(int argc, char **argv)
 	register_ioctl_abi();
 	register_ioctl_pointers();
 	register_reg();
+	register_alias();
 	register_buf();
 	register_map_policy();
 	register_map_cache();
@@ -28,7 +29,19 @@ int main(int argc, char **argv)
 	register_event();
 	register_process();
 	register_tool();
+	register_queue_call();
+	register_queue_map();
+	register_queue_op();
+	register_queue_order();
+	register_queue_forge();
+	register_queue_event();
+	register_queue_hostile();
+	register_queue_garbage();
+	register_window_call();
+	register_window_reach();
 	register_lifetime();
+	register_queue_lifetime();
+	register_two_devices();
 	register_module();
 	register_leak();
 	return harness_main(argc, argv);

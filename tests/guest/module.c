@@ -11,6 +11,7 @@
 
 #include "busy.h"
 #include "machine.h"
+#include "queue.h"
 #include "subject.h"
 
 static int module_try_unload(void)
@@ -64,6 +65,40 @@ static void module_reloaded_many_times_works(const void *arg)
 		buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
 		close(fd);
 	}
+	module_reload("");
+}
+
+/* The limits of INFO are what the module was loaded with, and no more than the device has. */
+static void module_parameters_limit_queues_and_windows(const void *arg)
+{
+	struct mmapdemo_queue_create c;
+	struct mmapdemo_info i;
+	u32 handle, window;
+	int fd;
+
+	(void)arg;
+	module_reload("max_queues=2 max_windows=3");
+	fd = dev_open(O_RDWR);
+	i = info_get(fd);
+	CHECK_EQ(i.out_max_queues, 2);
+	CHECK_EQ(i.out_max_windows, 3);
+	handle = buf_alloc(fd, MMAPDEMO_TECH_COHERENT, PAGE).out_handle;
+	for (int k = 0; k < 2; k++)
+		CHECK_OK(queue_try_create(fd, 3, -1, &c));
+	CHECK_RET(queue_try_create(fd, 3, -1, &c), -EDQUOT);
+	for (int k = 0; k < 3; k++)
+		window_get(fd, handle, WINDOW_RW, 0, PAGE);
+	CHECK_RET(window_try_create(fd, handle, WINDOW_RW, 0, PAGE, &window), -EDQUOT);
+	close(fd);
+	module_reload("max_queues=4294967295 max_windows=4294967295");
+	fd = dev_open(O_RDWR);
+	i = info_get(fd);
+	CHECK_EQ(i.out_max_queues, i.out_num_queues);
+	CHECK_EQ(i.out_max_windows, i.out_num_windows);
+	for (u32 k = 0; k < i.out_num_queues; k++)
+		CHECK_OK(queue_try_create(fd, 3, -1, &c));
+	CHECK(queue_try_create(fd, 3, -1, &c) != 0);
+	close(fd);
 	module_reload("");
 }
 
@@ -277,6 +312,7 @@ void register_module(void)
 	TEST_ADD(module_in_use_is_not_unloaded);
 	TEST_ADD(module_with_dead_file_is_not_unloaded);
 	TEST_ADD_SLOW(module_reloaded_many_times_works, 30000);
+	TEST_ADD_SLOW(module_parameters_limit_queues_and_windows, 20000);
 	TEST_ADD(example_is_aa_after_bind);
 	TEST_ADD_SLOW(device_memory_is_zero_after_bind, 20000);
 	TEST_ADD_SLOW(device_memory_is_zero_after_unbind_under_its_writer, 20000);

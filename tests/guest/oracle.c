@@ -19,6 +19,7 @@
 #include "busy.h"
 #include "machine.h"
 #include "oracle.h"
+#include "queue.h"
 
 #define HEALTH_MS	10000
 #define SETTLE_MS	3000
@@ -173,19 +174,24 @@ static long lines_with(const char *path, const char *word)
 	return n;
 }
 
-/* Lines of the driver's own lists: buffers, standing regions included, and mappings. */
+/* Lines of the driver's own lists; standing regions are in the first. */
 static long objects_count(void)
 {
+	static const char *const lists[] = { "buffers", "mappings", "queues", "windows" };
 	char node[64], path[128];
-	long buffers, mappings;
+	long sum = 0;
 
 	if (!dev_node_find(node, sizeof(node)))
 		return -1;
-	buffers = lines_with(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/buffers",
-				  node + strlen("/dev/")), "");
-	mappings = lines_with(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/mappings",
-				   node + strlen("/dev/")), "");
-	return buffers < 0 || mappings < 0 ? -1 : buffers + mappings;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		long n = lines_with(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/%s",
+					 node + strlen("/dev/"), lists[i]), "");
+
+		if (n < 0)
+			return -1;
+		sum += n;
+	}
+	return sum;
 }
 
 static bool counts_get(struct counts *c)
@@ -253,6 +259,8 @@ static void health(void)
 	struct mmapdemo_buf_alloc mem = buf_alloc(fd, MMAPDEMO_TECH_COHERENT, PAGE);
 	struct mmapdemo_buf_alloc dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
 	void *m = map_rw(fd, PAGE, mem.out_offset), *d = map_rw(fd, PAGE, dev.out_offset);
+	struct queue q;
+	sqe_t there;
 	u64 id;
 
 	CHECK_OK(reg_try_read(fd, MMAPDEMO_REG_ID, 4, &id));
@@ -269,6 +277,13 @@ static void health(void)
 			  NULL));
 	CHECK_EQ(differs(m, PAGE, 2), PAGE);
 	CHECK_EQ(differs(d, PAGE, 2), PAGE);
+	/* And once more there by a queue. */
+	q = queue_get(fd, MMAPDEMO_QUEUE_LOG2N_MIN);
+	there = sqe_copy(window_get(fd, dev.out_handle, MMAPDEMO_WINDOW_WRITE, 0, PAGE), 0,
+			 window_get(fd, mem.out_handle, MMAPDEMO_WINDOW_READ, 0, PAGE), 0, PAGE);
+	fill(m, PAGE, 3);
+	QUEUE_OK(&q, &there);
+	CHECK_EQ(differs(d, PAGE, 3), PAGE);
 }
 
 static bool healthy(void)

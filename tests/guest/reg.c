@@ -11,7 +11,7 @@
 #include <linux/capability.h>
 
 #include "machine.h"
-#include "subject.h"
+#include "queue.h"
 
 enum access { RO, RW, WO, W1C };
 enum scope { PUBLIC, PRIVATE };
@@ -123,9 +123,15 @@ static void reg_wrong_width_or_place_einval(const void *arg)
 		{ 0, 0 }, { 0, 1 }, { 0, 2 }, { 0, 3 }, { 0, 5 }, { 0, 16 }, { 0, 0x80000004 },
 		{ 0, 8 }, { 1, 4 }, { 2, 4 }, { 4, 8 },
 		{ MMAPDEMO_REG_SCRATCH32, 8 }, { MMAPDEMO_REG_SCRATCH64 + 4, 8 },
-		{ MMAPDEMO_REG_SCRATCH64 + 2, 4 }, { 0x10030, 4 }, { 0x10200, 8 },
-		{ 0x1fffc, 4 }, { 0x20000, 4 }, { 0x7fffffff, 4 }, { 0xfffffffc, 4 },
+		{ MMAPDEMO_REG_SCRATCH64 + 2, 4 }, { 0x10038, 4 }, { 0x10230, 8 },
+		{ 0x1fffc, 4 }, { 0x7fffffff, 4 }, { 0xfffffffc, 4 },
 		{ 0xfffffffc, 8 }, { 0xffffffff, 4 },
+		/* Holes of the two tables, half an entry, and the entries behind the last. */
+		{ MMAPDEMO_QUEUE_TABLE + 0x1c, 4 }, { MMAPDEMO_QUEUE_TABLE + 0x34, 4 },
+		{ MMAPDEMO_QREG(0, LOG2N), 8 }, { MMAPDEMO_QREG(0, BASE) + 4, 8 },
+		{ MMAPDEMO_QREG(MMAPDEMO_QUEUE_COUNT_MAX, BASE), 8 },
+		{ MMAPDEMO_WREG(0, CFG), 8 }, { MMAPDEMO_WREG(0, ADDR) + 2, 4 },
+		{ MMAPDEMO_WREG(MMAPDEMO_WINDOW_COUNT_MAX, ADDR), 8 },
 	};
 	int fd = dev_open(O_RDWR);
 
@@ -144,23 +150,64 @@ static void reg_wrong_width_or_place_einval(const void *arg)
 	}
 }
 
+/* The registers of each queue and each window. */
+static const struct {
+	u32 table, stride, offset, width;
+	enum access access;
+	const char *name;
+} table_regs[] = {
+#define X(reg, bytes, acc, bits, res, scp, text) {			\
+	MMAPDEMO_QUEUE_TABLE, MMAPDEMO_QUEUE_STRIDE, MMAPDEMO_QREG_##reg, bytes, acc, "queue " #reg },
+	MMAPDEMO_HW_QREGS(X)
+#undef X
+#define X(reg, bytes, acc, bits, res, scp, text) {			\
+	MMAPDEMO_WINDOW_TABLE, MMAPDEMO_WINDOW_STRIDE, MMAPDEMO_WREG_##reg, bytes, acc, \
+	"window " #reg },
+	MMAPDEMO_HW_WREGS(X)
+#undef X
+};
+
+static bool is_of_queues(size_t i)
+{
+	return table_regs[i].table == MMAPDEMO_QUEUE_TABLE;
+}
+
+static bool in_a_table(const struct mmapdemo_info *info, u32 off, u32 width)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table_regs); i++) {
+		u32 n = is_of_queues(i) ? info->out_num_queues : info->out_num_windows, in;
+
+		if (off < table_regs[i].table ||
+		    off >= table_regs[i].table + n * table_regs[i].stride)
+			continue;
+		in = (off - table_regs[i].table) % table_regs[i].stride - table_regs[i].offset;
+		if ((in == 0 && width == table_regs[i].width) ||
+		    (width == 4 && table_regs[i].width == 8 && (in == 0 || in == 4)))
+			return true;
+	}
+	return false;
+}
+
 /* No offset that is no register is let through: the whole of BAR0 and some of what is behind. */
 static void reg_sweep_only_registers_are_reached(const void *arg)
 {
+	struct mmapdemo_info info;
 	int fd;
 
 	(void)arg;
 	raw_bar_require(false);
 	fd = dev_open(O_RDWR);
-	for (u32 page = 0; page < 0x22000; page += PAGE) {
+	info = info_get(fd);
+	for (u32 page = 0; page < 0x2a000; page += PAGE) {
+		bool dense = page == 0 || page == MMAPDEMO_QUEUE_TABLE ||
+			     page == MMAPDEMO_USER_BASE || page == MMAPDEMO_WINDOW_TABLE;
 		struct traces t = traces_get(fd);
 		unsigned int granted = 0;
 
 		/* Densely where registers are, coarsely elsewhere. */
-		for (u32 off = page; off < page + PAGE;
-		     off += (page == 0 || page == 0x10000) ? 1 : 252) {
+		for (u32 off = page; off < page + PAGE; off += dense ? 1 : 252) {
 			for (u32 width = 4; width <= 8; width += 4) {
-				bool known = false;
+				bool known = in_a_table(&info, off, width);
 				u64 value;
 				int ret;
 
@@ -369,6 +416,89 @@ static void mem_region_needs_o_excl(const void *arg)
 	CHECK_RET(map_try(fd, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, offset, NULL), -EPERM);
 }
 
+/* --- the tables of queues and windows ------------------------------------------------------------------ */
+
+static void reg_of_queues_and_windows_are_private(const void *arg)
+{
+	struct mmapdemo_info info;
+	int fd;
+
+	(void)arg;
+	raw_bar_require(false);
+	fd = dev_open(O_RDWR);
+	info = info_get(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(table_regs); i++) {
+		u32 n = is_of_queues(i) ? info.out_num_queues : info.out_num_windows;
+		const u32 which[] = { 0, n / 2, n - 1, n };
+
+		for (size_t k = 0; k < ARRAY_SIZE(which); k++) {
+			u32 off = table_regs[i].table + which[k] * table_regs[i].stride +
+				  table_regs[i].offset;
+			int want = which[k] < n ? -EPERM : -EINVAL;
+			struct traces t = traces_get(fd);
+			u64 value = 0x5a;
+			int r = reg_try_read(fd, off, table_regs[i].width, &value);
+			int w = reg_try_write(fd, off, table_regs[i].width, 0);
+
+			if (r != want || w != want)
+				FAIL("%s of number %u: read %s, write %s, wanted %s",
+				     table_regs[i].name, which[k], errno_word(r), errno_word(w),
+				     errno_word(want));
+			CHECK_EQ(value, 0x5a);
+			no_trace(fd, &t);
+		}
+	}
+}
+
+/* Two files at work, as the device sees them: two domains, neither of them the driver's own. */
+static void reg_of_queues_show_a_domain_per_file(const void *arg)
+{
+	u64 pd[2], window_pd, value;
+	struct queue q[2];
+	struct area a[2];
+	int fd;
+
+	(void)arg;
+	raw_bar_require(true);
+	fd = dev_open(O_RDWR);
+	for (int i = 0; i < 2; i++) {
+		u32 index;
+
+		q[i] = queue_get(dev_open(O_RDWR), 5 + i);
+		a[i] = area_get(q[i].fd, MMAPDEMO_TECH_BAR, PAGE,
+				i ? MMAPDEMO_WINDOW_READ : WINDOW_RW);
+		index = queue_info(&q[i]).out_index;
+		CHECK_OK(reg_try_read(fd, MMAPDEMO_QREG(index, PD), 4, &pd[i]));
+		CHECK(pd[i] != 0 && pd[i] <= MMAPDEMO_PD_MAX);
+		CHECK_OK(reg_try_read(fd, MMAPDEMO_QREG(index, LOG2N), 4, &value));
+		CHECK_EQ(value, 5 + i);
+		CHECK_OK(reg_try_read(fd, MMAPDEMO_QREG(index, STATE), 4, &value));
+		CHECK_EQ(value, MMAPDEMO_QSTATE_RUNNING);
+		CHECK_OK(reg_try_read(fd, MMAPDEMO_WREG(a[i].window, CFG), 4, &value));
+		CHECK(value & MMAPDEMO_WCFG_VALID);
+		CHECK(value & MMAPDEMO_WCFG_READ);
+		CHECK_EQ(!!(value & MMAPDEMO_WCFG_WRITE), !i);
+		window_pd = value & MMAPDEMO_WCFG_PD;
+		CHECK_EQ(window_pd, pd[i]);
+		CHECK_OK(reg_try_read(fd, MMAPDEMO_WREG(a[i].window, LEN), 8, &value));
+		CHECK_EQ(value, PAGE);
+		CHECK_RET(reg_try_read(fd, MMAPDEMO_QREG(index, CTL), 4, &value), -EACCES);
+		CHECK_RET(reg_try_write(fd, MMAPDEMO_QREG(index, STATE), 4, 0), -EACCES);
+		CHECK_RET(reg_try_write(fd, MMAPDEMO_WREG(a[i].window, STATUS), 4, 0), -EACCES);
+	}
+	CHECK(pd[0] != pd[1]);
+	/* What was taken back is not there any more. */
+	CHECK_OK(window_destroy(q[0].fd, a[0].window));
+	CHECK_OK(reg_try_read(fd, MMAPDEMO_WREG(a[0].window, CFG), 4, &value));
+	CHECK_EQ(value & MMAPDEMO_WCFG_VALID, 0);
+	value = queue_info(&q[1]).out_index;
+	queue_put(&q[1]);
+	CHECK_OK(reg_try_read(fd, MMAPDEMO_QREG(value, STATE), 4, &value));
+	CHECK_EQ(value, MMAPDEMO_QSTATE_DISABLED);
+	close(fd);
+	raw_bar_require(false);
+}
+
 void register_reg(void)
 {
 	TEST_ADD(reg_public_ones_are_read_private_ones_eperm);
@@ -382,4 +512,6 @@ void register_reg(void)
 	TEST_ADD(ctrl_needs_parameter_and_capability);
 	TEST_ADD(ctrl_registers_by_call_work_for_the_privileged);
 	TEST_ADD(mem_region_needs_o_excl);
+	TEST_ADD(reg_of_queues_and_windows_are_private);
+	TEST_ADD(reg_of_queues_show_a_domain_per_file);
 }
