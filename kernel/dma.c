@@ -172,7 +172,8 @@ static bool engine_revive(struct mmapdemo_engine *engine)
  * mmapdemo_engine_ready() - may a queue or a window be handed to the device now?
  * @mdev: the device
  *
- * Return: 0, as long as the lock is held; -EIO while it is being reset, or does not behave; -ENODEV.
+ * Return: 0, as long as the lock is held; -EIO while it is being reset, or does not behave;
+ * -ENODEV.
  */
 int mmapdemo_engine_ready(struct mmapdemo_dev *mdev)
 {
@@ -556,9 +557,9 @@ static void engine_cancel_all(struct mmapdemo_engine *engine)
  * mmapdemo_engine_reset_prepare() - the device is about to be reset
  * @mdev: the device
  *
- * What has been submitted ends with an error, and the device touches no memory for any queue when it
- * returns: nobody who tears one down meanwhile need wait for the reset. What is submitted from now
- * on waits for mmapdemo_engine_reset_done().
+ * What has been submitted ends with an error, and the device touches no memory for any queue when
+ * it returns: nobody who tears one down meanwhile need wait for the reset. What is submitted from
+ * now on waits for mmapdemo_engine_reset_done().
  */
 void mmapdemo_engine_reset_prepare(struct mmapdemo_dev *mdev)
 {

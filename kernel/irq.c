@@ -3,7 +3,8 @@
  * Interrupts: with MSI-X a vector per cause and per queue; else one MSI message, or one line, for
  * everything.
  *
- * Not for: what the end of a transfer means, see dma.c; whom a queue's interrupt is for, see queue.c.
+ * Not for: what the end of a transfer means, see dma.c; whom a queue's interrupt is for, see
+ * queue.c.
  */
 #include <linux/bitops.h>
 #include <linux/interrupt.h>
@@ -39,8 +40,9 @@ static irqreturn_t irq_queue(int irq, void *arg)
 }
 
 /*
- * What has happened, of what this interrupt is for. Cleared first, and then acted upon: what happens
- * in between is a new event. A device that is gone reads as all ones, and has nothing to say.
+ * What has happened, of what this interrupt is for. Cleared first, and then acted upon: what
+ * happens in between is a new event. A device that is gone reads as all ones, and has nothing to
+ * say.
  */
 static u64 take_queues(struct mmapdemo_dev *mdev)
 {

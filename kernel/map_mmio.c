@@ -17,8 +17,8 @@ static void view_unmap(void *arg)
 }
 
 /*
- * Claim a BAR and hold its cache type, for all of it, as long as the driver is bound. One that got no
- * place in the address space costs what it is for, and nothing else.
+ * Claim a BAR and hold its cache type, for all of it, as long as the driver is bound. One that got
+ * no place in the address space costs what it is for, and nothing else.
  */
 static int view_init(struct mmapdemo_dev *mdev, struct mmapdemo_view *v, int bar, u64 size,
 		     const char *what)

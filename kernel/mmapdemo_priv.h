@@ -15,8 +15,8 @@
  *   mdev->open_lock           who has the node open
  *   engine->drain_lock        what transfers need of process context
  *   mdev->queue_lock          who has which queue, window and domain; the lists a device reads
- *   mdev->res_lock            (rw) read: a buffer is listed, or gives its resources back; write: the
- *                             list is walked through, by mmapdemo_remove() and a reset
+ *   mdev->res_lock            (rw) read: a buffer is listed, or gives its resources back; write:
+ *                             the list is walked through, by mmapdemo_remove() and a reset
  *   mdev->mem.lock            (rw) read: a BAR is used or mapped for a process; write: the cache
  *                             type of BAR2 changes, a reset begins or ends
  *   buf->dma_lock             a buffer gets its bus addresses
@@ -271,11 +271,11 @@ extern const struct mmapdemo_technique mmapdemo_tech_vmalloc;
 extern const struct mmapdemo_technique mmapdemo_tech_coherent;
 
 /*
- * Anything that has an offset: a buffer, a region, the ring or the doorbell of a queue. `ref` is held
- * by the handle (for a region: by the binding; for ring and doorbell: by the queue), by each window,
- * by each struct mmapdemo_map, by each transfer until it has ended, and by calls that are using the
- * buffer. Its resources are released with the last one, or when the driver is
- * unbound, whichever is first: `released`.
+ * Anything that has an offset: a buffer, a region, the ring or the doorbell of a queue. `ref` is
+ * held by the handle (for a region: by the binding; for ring and doorbell: by the queue), by each
+ * window, by each struct mmapdemo_map, by each transfer until it has ended, and by calls that are
+ * using the buffer. Its resources are released with the last one, or when the driver is unbound,
+ * whichever is first: `released`.
  */
 struct mmapdemo_buf {
 	struct kref ref;

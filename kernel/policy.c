@@ -250,8 +250,8 @@ static const struct mmapdemo_reg wregs[] = {
 };
 
 /*
- * A register whole, or one half of an 8-byte register: the device's own access rule. The rows are in
- * the order of offsets.
+ * A register whole, or one half of an 8-byte register: the device's own access rule. The rows are
+ * in the order of offsets.
  */
 static const struct mmapdemo_reg *row_find(const struct mmapdemo_reg *rows, unsigned int num,
 					   __u32 offset, __u32 width)

@@ -261,8 +261,8 @@ static bool queue_is_over(struct mmapdemo_dev *mdev, const struct mmapdemo_queue
 }
 
 /*
- * Tell the device to stop looking, or see whether it has. One whose registers are switched off reads
- * as 0, and 0 is DISABLED: only who answers at all is believed.
+ * Tell the device to stop looking, or see whether it has. One whose registers are switched off
+ * reads as 0, and 0 is DISABLED: only who answers at all is believed.
  */
 static bool queue_disable(struct mmapdemo_queue *q, bool tell)
 {
@@ -304,8 +304,8 @@ static void queue_stop(struct mmapdemo_queue *q)
 }
 
 /*
- * The same whether the device is there or not. If it is going away, it may not have been stopped yet:
- * that is done here, then, and removal has to pass by first.
+ * The same whether the device is there or not. If it is going away, it may not have been stopped
+ * yet: that is done here, then, and removal has to pass by first.
  */
 static void queue_stop_gated(struct mmapdemo_queue *q)
 {
@@ -334,7 +334,7 @@ static void queue_free(struct mmapdemo_queue *q)
 	kfree(q);
 }
 
-/* New pages for each queue, and they belong to the mappings: never another owner's while one lives. */
+/* New pages for each queue, which belong to its mappings: never another owner's while one lives. */
 static int queue_alloc(struct mmapdemo_queue *q, u64 ring_len)
 {
 	struct mmapdemo_dev *mdev = q->mf->mdev;
@@ -497,8 +497,8 @@ static struct mmapdemo_queue *queue_take(struct mmapdemo_file *mf, u32 handle)
 }
 
 /*
- * Refuse new mappings, take the old ones away, outside the gate since mmap_lock is outside of it; then
- * stop the device, and only then free.
+ * Refuse new mappings, take the old ones away, outside the gate since mmap_lock is outside of it;
+ * then stop the device, and only then free.
  */
 static void queue_destroy(struct mmapdemo_queue *q)
 {

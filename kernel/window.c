@@ -81,8 +81,8 @@ static void lists_fill(struct mmapdemo_window *w, u64 start, u64 end)
 }
 
 /*
- * The largest page that every run of the buffer is made of: what is contiguous on the bus is merged as
- * far as one size for all allows.
+ * The largest page that every run of the buffer is made of: what is contiguous on the bus is merged
+ * as far as one size for all allows.
  */
 static u32 lists_shift(const struct mmapdemo_window *w, u64 start, u64 end)
 {
