@@ -254,9 +254,14 @@ static void queue_event_storm_is_bounded_by_the_least_gap(const void *arg)
 	int fd = dev_open(O_RDWR), efd = efd_get();
 	u32 min = info_get(fd).out_irq_gap_min_ns;
 	struct queue q = queue_get_event(fd, 4, efd, 0, 0);
-	u64 took = ask_for_each(&q, 3000), irqs = queue_info(&q).out_irqs;
+	u64 start = now_ns(), took, irqs;
 
 	(void)arg;
+	ask_for_each(&q, 3000);
+	/* The processor that handles it may be another, and late. */
+	CHECK(efd_wait(efd, WAKE_MS));
+	irqs = queue_info(&q).out_irqs;
+	took = now_ns() - start;
 	diag("%llu interrupts in %llu us, least gap %u ns", (unsigned long long)irqs,
 	     (unsigned long long)took / 1000, min);
 	CHECK(irqs >= 1 && irqs <= took / min + 2);
