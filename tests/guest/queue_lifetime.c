@@ -19,6 +19,7 @@
 #define MIB		(1024 * 1024ULL)
 #define BIG		(4 * MIB)
 #define RESET_MS	2000	/* the promise */
+#define REMOVE_NS	2000000000ULL	/* likewise */
 #define RW		(PROT_READ | PROT_WRITE)
 
 /* A ring full of long transfers out of device memory into memory, without an end. */
@@ -170,7 +171,7 @@ static void queue_destroyed_under_transfers_returns_soon(const void *arg)
 		sleep_ms(round);
 		start = now_ns();
 		CHECK_OK(queue_destroy(fd, f.q.c.out_queue));
-		CHECK(now_ns() - start < 1000000000);
+		CHECK(now_ns() - start < REMOVE_NS);
 		/* The device has stopped looking: this memory is the owner's alone. */
 		memset(f.to.p, 0x3c, BIG);
 		pthread_join(t, NULL);
