@@ -172,6 +172,8 @@ struct mmb_session {
 	size_t arena_len;
 	struct mmb_results *results;
 	uint64_t start_ns;
+	uint64_t start_device_ns;	/* register CLOCK_NS at about the same moment */
+	double clock_rate;		/* of ours to the device's, over the run; 1 but for its error */
 	unsigned long errors;		/* wrong data and unexpected errors so far */
 	unsigned int case_no;
 	unsigned int case_count;

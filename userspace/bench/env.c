@@ -9,6 +9,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <mmapdemo/queue.h>
+
 /* First line of a file, without its end; null when it cannot be read. */
 static json_t *file_line(const char *path)
 {
@@ -94,6 +96,8 @@ json_t *mmb_env_collect(const struct mmb_session *s, const char *host_file)
 	json_object_set_new(env, "device_memory", json_integer((json_int_t)s->info.mem_size));
 	json_object_set_new(env, "device_memory_cache",
 			    json_string(mmd_cache_name(s->info.mem_cache)));
+	json_object_set_new(env, "engine", json_string(
+			    mmd_engine_name(s->info.engine & MMAPDEMO_ENGINE_KIND)));
 	json_object_set_new(env, "iommu", json_boolean(s->info.state & MMAPDEMO_STATE_IOMMU));
 	json_object_set_new(env, "pinned_to_cpu", json_integer(s->cpu));
 	return env;

@@ -187,14 +187,32 @@ static int flush_table(FILE *out)
 	return EXIT_CHECK_FAILED;
 }
 
+static uint64_t device_clock(const struct mmb_session *s)
+{
+	return mmd_mmio_read64(mmd_mmio_at(s->user.ptr, MMAPDEMO_REG_CLOCK_NS -
+					   MMAPDEMO_USER_BASE));
+}
+
+/* Guests calibrate their clock while they boot, which a busy machine can disturb. */
+static void compare_clocks(struct mmb_session *s, json_t *env)
+{
+	uint64_t device = device_clock(s) - s->start_device_ns;
+
+	s->clock_rate = device ? (double)(mmb_now_ns() - s->start_ns) / (double)device : 1;
+	json_object_set_new(env, "clock_rate", json_real(s->clock_rate));
+}
+
 static int measure(struct mmb_session *s, const struct mmb_plan *plan)
 {
 	json_t *env = mmb_env_collect(s, MMB_ENV_FILE);
 	int rc;
 
 	mmb_print_intro(s, env);
+	s->start_device_ns = device_clock(s);
+	s->start_ns = mmb_now_ns();
 	rc = run_cases(s, plan);
 	if (!rc) {
+		compare_clocks(s, env);
 		mmb_controls_close(s);
 		mmb_print_outro(s, env);
 		if (s->opt->json)

@@ -183,6 +183,18 @@ static void print_controls(const struct mmb_session *s)
 	}
 }
 
+/* A digit more than elsewhere: a ratio is held against its target by the third. */
+static char *ratio_text(double value, char *text, size_t size)
+{
+	if (fabs(value) >= 0.1 && fabs(value) < 10)
+		snprintf(text, size, "%.3f", value);
+	else
+		mmb_num(value, text, size);
+	return text;
+}
+
+#define RATIO(value)	ratio_text(value, (char[24]){ 0 }, 24)
+
 static void print_ratio(FILE *out, const struct mmb_row *row, int width)
 {
 	const struct mmb_summary *sum = &row->sum;
@@ -194,10 +206,10 @@ static void print_ratio(FILE *out, const struct mmb_row *row, int width)
 		return;
 	}
 	if (sum->n && !isnan(sum->ci_lo))
-		snprintf(interval, sizeof(interval), "%s - %s", MMB_NUM(sum->ci_lo),
-			 MMB_NUM(sum->ci_hi));
-	fprintf(out, " %8s %19s %8s %-12s %s\n", MMB_NUM(sum->n ? sum->median : NAN),
-		interval, MMB_NUM(sum->n ? sum->of_minima : NAN), row->target ? row->target->text : "",
+		snprintf(interval, sizeof(interval), "%s - %s", RATIO(sum->ci_lo),
+			 RATIO(sum->ci_hi));
+	fprintf(out, " %8s %19s %8s %-12s %s\n", RATIO(sum->n ? sum->median : NAN), interval,
+		RATIO(sum->n ? sum->of_minima : NAN), row->target ? row->target->text : "",
 		mmb_verdict_name(row->verdict));
 }
 
@@ -238,6 +250,8 @@ static void print_ratios(const struct mmb_session *s)
 	}
 }
 
+#define CLOCK_ERROR_MAX	0.005
+
 static void print_doubts(const struct mmb_session *s, const json_t *env,
 			 const unsigned int *count)
 {
@@ -247,6 +261,9 @@ static void print_doubts(const struct mmb_session *s, const json_t *env,
 		fprintf(s->out, "The clock is %s, which is slow to read: boot with \"tsc=reliable "
 			"no_timer_check\" before trusting short times.\n",
 			env_text(env, "clocksource"));
+	if (fabs(s->clock_rate - 1) > CLOCK_ERROR_MAX)
+		fprintf(s->out, "The guest's clock runs at %.3f times the rate of the device's: what is "
+			"compared with the host's time (D1, S2) is off by as much.\n", s->clock_rate);
 	if (count[MMB_NOISY])
 		fprintf(s->out, "%u rows are noisy: the machine was busy and there was no time to "
 			"repeat them. Run again on a quiet machine.\n", count[MMB_NOISY]);
