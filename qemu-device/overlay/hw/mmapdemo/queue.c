@@ -437,6 +437,8 @@ void mmapdemo_queues_reset(MmapdemoState *s)
     for (unsigned i = 0; i < s->num_queues; i++) {
         MmapdemoQueue *q = &s->queues->queue[i];
 
+        /* A migration stream that was refused may have left anything here */
+        q->state = MIN(q->state, MMAPDEMO_QSTATE_ERROR);
         queue_set_state(q, MMAPDEMO_QSTATE_DISABLED);
         mmapdemo_moderate_reset(q);
         q->reg = q->ctx = (MmapdemoQueueContext) { };

@@ -45,7 +45,7 @@ static GString *stream_fuzz_cmdline(FuzzTarget *t)
                         "mem-size=2M,queues=4,windows=32";
 
     g_string_append_printf(cmd_line, " -display none -machine q35,accel=qtest"
-                           " -nodefaults -m 64M -device mmapdemo,id="
+                           " -nodefaults -m 64M -device mmapdemo,addr=4,id="
                            DEVICE_ID ",%s", props);
     return cmd_line;
 }

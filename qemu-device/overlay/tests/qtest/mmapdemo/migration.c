@@ -101,8 +101,8 @@ MmdTest *stream_try_load(const char *path, const char *props, bool quiet)
                              "'arguments': { 'uri': %s, "
                              "'exit-on-error': false } }", uri);
     if (!migration_wait(t->qts)) {
-        /* refused, and alive */
-        qtest_qmp_assert_success(t->qts, "{ 'execute': 'query-status' }");
+        /* refused, and alive, though what was loaded so far is still there */
+        qtest_system_reset(t->qts);
         mmd_stop(t);
         return NULL;
     }
