@@ -520,7 +520,7 @@ void mem_read(MmdTest *t, uint64_t addr, void *buf, size_t len)
 
 uint8_t *mem_numbers(uint32_t seed, size_t len)
 {
-    uint8_t *buf = g_malloc(len);
+    uint8_t *buf = g_malloc(len + 1);
 
     for (size_t i = 0; i < len; i++) {
         uint32_t at = seed + i;
@@ -540,7 +540,7 @@ void mem_number(MmdTest *t, uint64_t addr, uint32_t seed, size_t len)
 static void mem_assert(const char *file, int line, MmdTest *t, uint64_t addr,
                        const uint8_t *want, size_t len)
 {
-    g_autofree uint8_t *got = g_malloc(len);
+    g_autofree uint8_t *got = g_malloc(len + 1);
 
     mem_read(t, addr, got, len);
     for (size_t i = 0; memcmp(got, want, len); i++) {
@@ -554,7 +554,8 @@ static void mem_assert(const char *file, int line, MmdTest *t, uint64_t addr,
 void mem_assert_fill_at(const char *file, int line, MmdTest *t, uint64_t addr,
                         uint8_t pattern, size_t len)
 {
-    g_autofree uint8_t *want = g_malloc(len);
+    /* one more, since g_malloc(0) is NULL, which memset must not see */
+    g_autofree uint8_t *want = g_malloc(len + 1);
 
     memset(want, pattern, len);
     mem_assert(file, line, t, addr, want, len);
