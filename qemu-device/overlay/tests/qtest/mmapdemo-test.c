@@ -48,6 +48,8 @@ int main(int argc, char **argv)
         add_queue_hostile_tests();
         add_queue_vcpu_tests();
         add_queue_iommu_tests();
+        add_queue_migration_tests();
+        add_queue_time_tests();
     }
     return g_test_run();
 }

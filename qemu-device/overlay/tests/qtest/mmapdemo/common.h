@@ -234,5 +234,6 @@ void add_queue_hostile_tests(void);
 void add_queue_migration_tests(void);
 void add_queue_vcpu_tests(void);
 void add_queue_iommu_tests(void);
+void add_queue_time_tests(void);
 
 #endif /* MMAPDEMO_QTEST_COMMON_H */

@@ -279,7 +279,7 @@ static void timed_repeats(void)
 static void windows_that_are_not_there(void)
 {
     static const uint32_t bad[] = {
-        0, 5, 6, NUM_WINDOWS - 1, NUM_WINDOWS, NUM_WINDOWS + WIN_A,
+        0, 5, 6, 9, NUM_WINDOWS - 1, NUM_WINDOWS, NUM_WINDOWS + WIN_A,
         0x80000000 | WIN_A, 0x10000 | WIN_A, UINT32_MAX,
     };
     MmdQueue mq;
@@ -289,6 +289,10 @@ static void windows_that_are_not_there(void)
     w_bus(t, 6, RAM_BUF, 4096, 0 | W_BOTH);
     w_bus(t, 8, RAM_BUF, 4096, DOMAIN | W_BOTH);
     w_close(t, 8);
+    /* all of it right, but that it was not made valid */
+    w_set(t, 9, ADDR, RAM_BUF);
+    w_set(t, 9, LEN, 1 * MiB);
+    w_set(t, 9, CFG, DOMAIN | W_BOTH);
     for (unsigned op = 1; op < ARRAY_SIZE(good); op++) {
         for (unsigned i = 0; i < ARRAY_SIZE(bad) + 1; i++) {
             uint32_t w = i < ARRAY_SIZE(bad) ? bad[i] : 8;

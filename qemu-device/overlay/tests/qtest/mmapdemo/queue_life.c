@@ -277,6 +277,53 @@ static void machine_stopped(const void *data)
     mmd_stop(t);
 }
 
+/*
+ * So much work that no stop comes too late. Its progress is in the counters:
+ * they stand still from the stop on, whatever the engine.
+ */
+static void stopped_among_much_work(const void *data)
+{
+    MmdTest *t = engine_start(data, "");
+    MmdQueue mq[2];
+    const unsigned num = 8;
+    Sqe sqe = { .op = MMAPDEMO_OP_CRC32C, .len = LEN, .src_win = WIN_A };
+    uint64_t stood = 0;
+
+    w_usual(t, DOMAIN);
+    for (unsigned q = 0; q < 2; q++) {
+        mq[q] = q_open(t, q, 4, DOMAIN);
+        for (unsigned i = 0; i < num; i++) {
+            q_put(&mq[q], &sqe);
+        }
+        q_publish(&mq[q]);
+        q_ring(&mq[q]);
+    }
+    for (int i = 0; i < 5; i++) {
+        vm_stop(t->qts);
+        stood = mmd_get(t, CNT_Q_BYTES);
+        g_assert_cmpuint(stood, <, 2ULL * num * LEN);
+        g_usleep(2000);
+        vm_settle(t->qts);
+        g_assert_cmpuint(mmd_get(t, CNT_Q_BYTES), ==, stood);
+        vm_cont(t->qts);
+    }
+    /* likewise by PAUSE, one of the two */
+    q_set(t, 0, CTL, MMAPDEMO_QCTL_PAUSE);
+    q_drain(&mq[1]);
+    stood = mmd_get(t, CNT_Q_BYTES);
+    g_assert_cmpuint(stood, <, 2ULL * num * LEN);
+    g_usleep(2000);
+    vm_settle(t->qts);
+    g_assert_cmpuint(mmd_get(t, CNT_Q_BYTES), ==, stood);
+    q_set(t, 0, CTL, MMAPDEMO_QCTL_RESUME);
+    q_drain(&mq[0]);
+    g_assert_cmpuint(mmd_get(t, CNT_Q_BYTES), ==, 2ULL * num * LEN);
+    /* what PAUSE found read and not begun may be read again */
+    g_assert_cmpuint(mmd_get(t, CNT_Q_DESCS), >=, 2 * num);
+    g_assert_cmpuint(mmd_get(t, CNT_Q_DONE), ==, 2 * num);
+    mmd_stop(t);
+}
+
 /* --- the bus -------------------------------------------------------------- */
 
 static void power(MmdTest *t, unsigned state)
@@ -496,6 +543,7 @@ void add_queue_life_tests(void)
     ADD(queue_paused);
     ADD(window_of_paused_queue);
     ADD(machine_stopped);
+    ADD(stopped_among_much_work);
     ADD(bus_master_off);
     ADD(power_down);
     ADD(resets);

@@ -326,6 +326,30 @@ static void list_itself_is_checked(const void *data)
     }
     g_assert_cmpuint(count_moved(t, 0xa5), ==, 0);
 
+    /* one more than there may be, each of them good */
+    {
+        g_autofree Sge *many = g_new0(Sge, MAX_NUM + 1);
+        Sqe dst = {
+            .op = MMAPDEMO_OP_COPY, .len = MAX_NUM + 1, .src_win = WIN_A,
+            .ndst = MAX_NUM + 1, .dst_win = WIN_LIST, .dst_off = 65536,
+        };
+        Sqe from = {
+            .op = MMAPDEMO_OP_COPY, .len = MAX_NUM + 1, .dst_win = WIN_A,
+            .nsrc = MAX_NUM + 1, .src_win = WIN_LIST, .src_off = 65536,
+        };
+
+        for (unsigned i = 0; i < MAX_NUM + 1; i++) {
+            many[i] = (Sge) { .win = WIN_B, .len = 1, .off = i };
+        }
+        put_sge(t, RAM_LIST + 65536, many, MAX_NUM + 1);
+        q_expect(&mq, &dst, .status = MMAPDEMO_CQ_LIST);
+        q_expect(&mq, &from, .status = MMAPDEMO_CQ_LIST);
+        g_assert_cmpuint(count_moved(t, 0xa5), ==, 0);
+        dst.ndst = dst.len = MAX_NUM;
+        q_expect(&mq, &dst, .bytes = MAX_NUM);
+        mem_assert_number(t, RAM_BUF2, 5, MAX_NUM);
+    }
+
     /* the last two places of the window are good; so is an odd one */
     put_sge(t, RAM_LIST + 1 * MiB - 32, sge, 2);
     put_sge(t, RAM_LIST + 4093, sge, 2);

@@ -245,6 +245,7 @@ static void lists_at_work_go_on(void)
                              .off = (254 - i) * 60000 };
         }
         dst[254].len = len - 254 * 50001;
+        dst[254].off = 20 * MiB;
         put_sge(t, RAM_LIST, src, 256);
         put_sge(t, RAM_LIST + 8192, dst, 255);
         t = move_at_work(t, &mq, &sqe, when);

@@ -48,6 +48,8 @@ static void copy_moves_exactly(const void *data)
         };
         uint32_t len = lens[i];
 
+        /* what comes after it is there to be copied by mistake */
+        mem_fill(t, RAM_BUF + 5 + len, 0xff, 64);
         mem_number(t, RAM_BUF + 5, i, len);
         mem_fill(t, t->mem, 0, MIN(len + 4096, 17 * MiB));
         mem_fill(t, RAM_BUF2, 0, len + 4096);

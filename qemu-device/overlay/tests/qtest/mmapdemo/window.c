@@ -543,6 +543,57 @@ static void memory_of_devices_is_memory(const void *data)
     g_free(u);
 }
 
+/* What was memory a moment ago: remembered pointers are not used any more */
+static void topology_changes_are_heard(const void *data)
+{
+    const MmdEngine *engine = data;
+    g_autofree char *more = g_strdup_printf("%s -device mmapdemo,id=mmd1,"
+                                            "addr=5,mem-size=32M",
+                                            engine->more);
+    MmdTest *t = mmd_start_with(engine->props, more);
+    MmdTest *u = mmd_attach(t, 0, 5, 1);
+    MmdQueue mq = q_open(t, 0, 4, DOMAIN), in_bar;
+    Sqe sqe = { .op = MMAPDEMO_OP_COPY, .len = 300000, .src_win = WIN_MEM,
+                .dst_win = W };
+    Sqe nop = { .user = 1 };
+    uint64_t old = u->mem, base = u->mem + 16 * MiB;
+
+    w_usual(t, DOMAIN);
+    w_bus(t, W, old, BAR2_SIZE, DOMAIN | W_BOTH);
+    /* a queue may live there as well */
+    mem_fill(t, base, 0, 0x4000);
+    q_set(t, 1, BASE, base);
+    q_set(t, 1, LOG2N, 4);
+    q_set(t, 1, PD, DOMAIN);
+    q_set(t, 1, VECTOR, QUEUE_VEC(1));
+    q_set(t, 1, CTL, MMAPDEMO_QCTL_ENABLE);
+    in_bar = (MmdQueue) { .t = t, .q = 1, .log2n = 4, .base = base };
+    for (int round = 0; round < 3; round++) {
+        mem_fill(t, t->mem, 0x10 + round, sqe.len);
+        q_expect(&mq, &sqe, .bytes = sqe.len);
+        mem_assert_fill(t, old, 0x10 + round, sqe.len);
+        if (!round) {
+            q_expect(&in_bar, &nop, .status = MMAPDEMO_CQ_OK);
+        }
+
+        /* moved away, and there again */
+        u->mem = old + 4 * BAR2_SIZE;
+        mmd_setup(u);
+        mem_fill(t, t->mem, 0xff, sqe.len);
+        q_expect(&mq, &sqe, .status = MMAPDEMO_CQ_BUS);
+        if (!round) {
+            q_ring(&in_bar);
+            q_wait_stopped(&in_bar);
+            g_assert_cmpuint(q_get(t, 1, ERROR), ==, MMAPDEMO_QERR_RING);
+        }
+        u->mem = old;
+        mmd_setup(u);
+        mem_assert_fill(t, old, 0x10 + round, sqe.len);
+    }
+    mmd_stop(t);
+    g_free(u);
+}
+
 void add_window_tests(void)
 {
 #define ADD(fn) qtest_add_func("/mmapdemo/window/" #fn, fn)
@@ -557,6 +608,7 @@ void add_window_tests(void)
     ADD(list_pages_must_be_memory);
     ADD_ENGINE(targets_must_be_memory);
     ADD_ENGINE(memory_of_devices_is_memory);
+    ADD_ENGINE(topology_changes_are_heard);
 #undef ADD
 #undef ADD_ENGINE
 }
