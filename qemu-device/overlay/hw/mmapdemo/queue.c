@@ -130,15 +130,19 @@ static void queue_set_state(MmapdemoQueue *q, uint32_t state)
     }
 }
 
-/* Tell the owner of the queue, where it can be told */
+/*
+ * Tell the owner of the queue, where it can be told. A message that was asked
+ * for and not yet sent stays wanted.
+ */
 static void queue_show_state(MmapdemoQueue *q)
 {
-    if (!mmapdemo_span_ring(q, 0) && !mmapdemo_span_fill(q)) {
-        q->want = (MmapdemoWant) { };
-        return;
+    MmapdemoWant kept = { .irq = q->want.irq, .irq_due = q->want.irq_due };
+    bool reachable = mmapdemo_span_ring(q, 0) || mmapdemo_span_fill(q);
+
+    q->want = kept;
+    if (reachable) {
+        mmapdemo_ring_copy_state(q);
     }
-    q->want = (MmapdemoWant) { };
-    mmapdemo_ring_copy_state(q);
 }
 
 void mmapdemo_queue_stop(MmapdemoQueue *q, uint32_t error)

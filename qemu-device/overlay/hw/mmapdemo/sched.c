@@ -227,6 +227,9 @@ bool mmapdemo_queue_serve(MmapdemoQueue *q)
 
     if (q->state != MMAPDEMO_QSTATE_RUNNING) {
         q->want = (MmapdemoWant) { };
+        if (want.irq && q->state == MMAPDEMO_QSTATE_PAUSED) {
+            mmapdemo_moderate_ask(q);   /* its completion was posted */
+        }
         return true;        /* to find out by itself */
     }
     if (want.error) {

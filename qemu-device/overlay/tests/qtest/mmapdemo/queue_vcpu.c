@@ -445,6 +445,40 @@ static void window_flickers_under_load(const void *data)
     mmd_stop(t);
 }
 
+/* Who asked for a message gets it, also if PAUSE comes between the two */
+static void pause_loses_no_message(const void *data)
+{
+    const MmdEngine *engine = data;
+    MmdTest *t = start(engine, 1);
+    MmdQueue mq = q_open(t, 7, 6, DOMAIN);
+    Sqe nop = { .user = 1 };
+
+    vcpu_ring(&mq, 0, VCPU_HAMMER);
+    for (int i = 0; i < 3000; i++) {
+        q_set_word(&mq, MMAPDEMO_RING_CQ_EVENT, mq.tail);
+        q_put(&mq, &nop);
+        q_publish(&mq);
+        q_set(t, 7, CTL, MMAPDEMO_QCTL_PAUSE);
+        q_set(t, 7, CTL, MMAPDEMO_QCTL_RESUME);
+        q_wait(&mq, mq.tail - 1);
+    }
+    vcpu_hammer_end(t, 0);
+    q_drain(&mq);
+    vm_settle(t->qts);
+    /* fewer than that, where two completions were told in one */
+    g_assert_cmpuint(q_counts(t).asked, <=, 3000);
+    g_assert_cmpuint(q_counts(t).asked, >, 1000);
+    if (engine->reg == MMAPDEMO_ENGINE_THREAD ||
+        engine->reg == MMAPDEMO_ENGINE_IOTHREAD) {
+        /* a worker may ask again before its first message is sent */
+        g_assert_cmpuint(q_counts(t).sent, <=, q_counts(t).asked);
+        g_assert_cmpuint(q_counts(t).sent, >, q_counts(t).asked / 2);
+    } else {
+        g_assert_cmpuint(q_counts(t).sent, ==, q_counts(t).asked);
+    }
+    mmd_stop(t);
+}
+
 void add_queue_vcpu_tests(void)
 {
     if (!qtest_has_accel("tcg")) {
@@ -462,5 +496,6 @@ void add_queue_vcpu_tests(void)
     ADD(two_vcpus_hammer_one_queue);
     ADD(monitor_answers_meanwhile);
     ADD(window_flickers_under_load);
+    ADD(pause_loses_no_message);
 #undef ADD
 }
