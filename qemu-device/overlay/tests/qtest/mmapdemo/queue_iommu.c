@@ -299,7 +299,7 @@ static void unmapped_ring_stops_the_queue(const void *data)
     mmd_stop(t);
 }
 
-/* The guest unmaps while bytes move: when it was told so, none moves any more */
+/* Unmapped while bytes move: when the guest was told so, none moves any more */
 static void unmapped_at_work(const void *data)
 {
     MmdTest *t = start(data);

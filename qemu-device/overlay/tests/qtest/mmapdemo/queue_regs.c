@@ -368,10 +368,11 @@ static MmdQueue enter(MmdTest *t, uint32_t state)
 static void every_command_in_every_state(void)
 {
     static const uint8_t next[4][5] = {
-        /*               ENABLE   PAUSE     RESUME   DISABLE */
-        [ST_DISABLED] = { 0, ST_RUNNING, ST_DISABLED, ST_DISABLED, ST_DISABLED },
-        [ST_RUNNING]  = { 0, ST_RUNNING, ST_PAUSED,   ST_RUNNING,  ST_DISABLED },
-        [ST_PAUSED]   = { 0, ST_PAUSED,  ST_PAUSED,   ST_RUNNING,  ST_DISABLED },
+        /* ENABLE, PAUSE, RESUME, DISABLE */
+        [ST_DISABLED] = { 0, ST_RUNNING, ST_DISABLED, ST_DISABLED,
+                          ST_DISABLED },
+        [ST_RUNNING]  = { 0, ST_RUNNING, ST_PAUSED, ST_RUNNING, ST_DISABLED },
+        [ST_PAUSED]   = { 0, ST_PAUSED, ST_PAUSED, ST_RUNNING, ST_DISABLED },
         [ST_ERROR]    = { 0, ST_ERROR, ST_ERROR, ST_ERROR, ST_DISABLED },
     };
     MmdTest *t = mmd_start("");

@@ -52,10 +52,10 @@ static MmdQueue begin(MmdTest *t)
     return mq;
 }
 
-/* Until some of it has moved: the vCPU is about to */
 static void until_begun(MmdTest *t)
 {
     while (!mmd_get(t, CNT_Q_DESCS)) {
+        /* the vCPU is about to */
     }
 }
 
