@@ -18,6 +18,8 @@
 #define SLICE_PIECES        64
 /* Between two looks at the clock */
 #define SLICE_TIMED_BYTES   (1 * MiB)
+/* Places that a timed slice can write to, neighbours taken together */
+#define SLICE_TIMED_SPANS   ((SLICE_TIMED_BYTES + SLICE_BYTES) / (4 * KiB) + 4)
 
 /* Estimates, on the high side: ns, and for bytes 1/16 ns */
 #define COST_DESC           100
@@ -469,6 +471,26 @@ static bool resolve(MmapdemoQueue *q, unsigned uses, MmapdemoSpan *src,
     return true;
 }
 
+/* Remember where was written, to be marked when the clock has been read */
+static unsigned timed_written(MmapdemoQueue *q, MmapdemoSpan *written,
+                              unsigned num, const MmapdemoSpan *dst,
+                              uint64_t len)
+{
+    MmapdemoSpan *last = num ? &written[num - 1] : NULL;
+
+    if (last && last->mr == dst->mr && last->host + last->len == dst->host) {
+        last->len += len;
+        return num;
+    }
+    if (num == SLICE_TIMED_SPANS) {
+        mmapdemo_span_written(q, dst, len);
+        return num;
+    }
+    written[num] = *dst;
+    written[num].len = len;
+    return num + 1;
+}
+
 /*
  * Copies over and over; the clock is read around as many of them as a slice
  * has, and sees nothing else.
@@ -476,6 +498,8 @@ static bool resolve(MmapdemoQueue *q, unsigned uses, MmapdemoSpan *src,
 static void slice_timed(MmapdemoQueue *q, int64_t *budget)
 {
     MmapdemoWork *w = &q->work;
+    MmapdemoSpan written[SLICE_TIMED_SPANS];
+    unsigned num_written = 0;
     uint64_t total = work_total(w) - w->cut, cost = 0;
     uint32_t begin = w->done;
     int64_t start = get_clock();
@@ -489,7 +513,11 @@ static void slice_timed(MmapdemoQueue *q, int64_t *budget)
             break;
         }
         memmove(dst.host, src.host, len);
-        mmapdemo_span_written(q, &dst, len);
+        /* After one round the rest goes where the first went */
+        if (w->done - begin < w->sqe.len) {
+            num_written = timed_written(q, written, num_written, &dst,
+                                        len);
+        }
         side_advance(&w->src, len);
         side_advance(&w->dst, len);
         w->done += len;
@@ -501,6 +529,9 @@ static void slice_timed(MmapdemoQueue *q, int64_t *budget)
         }
     }
     w->aux += get_clock() - start;
+    for (unsigned i = 0; i < num_written; i++) {
+        mmapdemo_span_written(q, &written[i], written[i].len);
+    }
     MMAPDEMO_COUNT(q->counts.bytes, w->done - begin);
     *budget -= cost * COST_BYTE / 16;
 }
