@@ -181,12 +181,12 @@ bool mmapdemo_irq_init(MmapdemoState *s, Error **errp)
     int ret;
 
     pci_config_set_interrupt_pin(pdev->config, 1);
-    /* The core's table of pins is indexed by it: not to be changed by a stream */
+    /* The core's table of pins is indexed by it: no stream may change it */
     pdev->cmask[PCI_INTERRUPT_PIN] = 0xff;
 
     if (s->msi != ON_OFF_AUTO_OFF) {
-        ret = msi_init(pdev, 0, MIN(pow2ceil(mmapdemo_num_vectors(s)), 32), true, true,
-                       &err);
+        ret = msi_init(pdev, 0, MIN(pow2ceil(mmapdemo_num_vectors(s)), 32),
+                       true, true, &err);
         if (!irq_try(ret, s->msi, "msi", err, errp)) {
             return false;
         }
@@ -197,14 +197,15 @@ bool mmapdemo_irq_init(MmapdemoState *s, Error **errp)
     }
     err = NULL;
     if (s->msix != ON_OFF_AUTO_OFF) {
-        ret = msix_init_exclusive_bar(pdev, mmapdemo_num_vectors(s), MMAPDEMO_BAR_MSIX,
-                                      &err);
+        ret = msix_init_exclusive_bar(pdev, mmapdemo_num_vectors(s),
+                                      MMAPDEMO_BAR_MSIX, &err);
         if (!irq_try(ret, s->msix, "msix", err, errp)) {
             msi_uninit(pdev);
             return false;
         }
         if (!ret) {
-            for (unsigned vector = 0; vector < mmapdemo_num_vectors(s); vector++) {
+            for (unsigned vector = 0; vector < mmapdemo_num_vectors(s);
+                 vector++) {
                 msix_vector_use(pdev, vector);
             }
         }

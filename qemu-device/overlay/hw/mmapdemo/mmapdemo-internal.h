@@ -244,11 +244,11 @@ void mmapdemo_irq_exit(MmapdemoState *s);
 bool mmapdemo_irq_loaded(MmapdemoState *s);
 /* What the INTx line depends on has changed */
 void mmapdemo_irq_update(MmapdemoState *s);
-/* A vector, MMAPDEMO_IRQ_LINE or _PULSE: tell it now, whatever x-fault-irq is */
+/* A vector, MMAPDEMO_IRQ_LINE or _PULSE: tell it now, despite x-fault-irq */
 void mmapdemo_irq_deliver(MmapdemoState *s, unsigned what);
 void mmapdemo_irq_event(MmapdemoState *s, unsigned vector);
 void mmapdemo_irq_enable(MmapdemoState *s, uint32_t mask);
-/* A queue asks for its message. Last of all: the state is whole, and may change */
+/* A queue asks for its message. Last of all: the state may change in there */
 void mmapdemo_irq_queue_event(MmapdemoState *s, unsigned queue,
                               unsigned vector);
 

@@ -58,9 +58,9 @@ static bool mmapdemo_check_properties(MmapdemoState *s, Error **errp)
 }
 
 /*
- * An EUI-64 in the range QEMU uses for what it makes up. Behind that, what tells
- * this device from others and is the same on both sides of a migration: its
- * place in the machine.
+ * An EUI-64 in the range QEMU uses for what it makes up. Behind that, what
+ * tells this device from others and is the same on both sides of a migration:
+ * its place in the machine.
  */
 static uint64_t mmapdemo_default_serial(MmapdemoState *s)
 {

@@ -431,7 +431,9 @@ static void properties_tell_what_is_set(void)
     static const char *const names[] = {
         "x-fault-irq", "x-fault-dma", "x-fault-reads", "delay-ns",
     };
-    static const char *const values[] = { "\"late\"", "\"short\"", "true", "5" };
+    static const char *const values[] = {
+        "\"late\"", "\"short\"", "true", "5",
+    };
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
         g_autofree char *got = get_property(t, names[i]);

@@ -336,7 +336,8 @@ static void other_properties_are_refused(void)
     stream_save(t, path);
     mmd_stop(t);
     g_assert_null(stream_try_load(path, PROPS, true));
-    g_assert_null(stream_try_load(path, "mem-size=64M,dma-mask=0xfffffff", true));
+    g_assert_null(stream_try_load(path, "mem-size=64M,dma-mask=0xfffffff",
+                                  true));
     u = stream_load(path, "mem-size=32M,dma-mask=0xfffffff");
     mmd_stop(u);
     stream_free(path);

@@ -238,7 +238,6 @@ static void line_without_a_cause_is_refused(void)
     MmdTest *t = start_asserted();
     g_autofree char *file = NULL;
     uint64_t be = cpu_to_be64(magic);
-    uint32_t *irq_status;
     gsize len;
     char *at;
 
@@ -251,9 +250,8 @@ static void line_without_a_cause_is_refused(void)
     at = memmem(file, len, &be, sizeof(be));
     g_assert_nonnull(at);
     /* dma_seq is 32 bytes behind it: see vmstate.c */
-    irq_status = (uint32_t *)(at - 32);
-    g_assert_cmphex(be32_to_cpu(*irq_status), ==, MMAPDEMO_IRQ_SW);
-    *irq_status = 0;
+    g_assert_cmphex(ldl_be_p(at - 32), ==, MMAPDEMO_IRQ_SW);
+    stl_be_p(at - 32, 0);
     g_assert_true(g_file_set_contents(path, file, len, NULL));
     g_assert_null(stream_try_load(path, "mem-size=32M", true));
     stream_free(path);

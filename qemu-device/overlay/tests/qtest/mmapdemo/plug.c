@@ -146,8 +146,8 @@ static void unplug(QTestState *qts)
 }
 
 /*
- * With whatever is in flight: a transfer that waits, one that is stuck, one that
- * has ended, one that may be anywhere, and interrupts that are late.
+ * With whatever is in flight: a transfer that waits, one that is stuck, one
+ * that has ended, one that may be anywhere, and interrupts that are late.
  */
 static void plug_and_unplug_many_times(void)
 {
