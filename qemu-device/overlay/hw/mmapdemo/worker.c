@@ -87,19 +87,20 @@ static void worker_park(MmapdemoQueue *q)
 static bool worker_run(MmapdemoWorkers *w, MmapdemoQueue *q, bool watch)
 {
     int64_t budget = QUANTUM;
-    MmapdemoRun why = MMAPDEMO_RUN_HELD;
+    MmapdemoRun why;
+    bool again;
 
-    for (;;) {
+    do {
+        why = MMAPDEMO_RUN_HELD;
+        again = false;
         if (mmapdemo_queue_begin(q)) {
             q->watched = watch;
             why = mmapdemo_queue_run(q, &budget, false);
+            /* Still inside: PAUSE and DISABLE change what is wanted, too */
+            again = why == MMAPDEMO_RUN_SERVE && mmapdemo_queue_serve_later(q);
             mmapdemo_queue_end(q);
         }
-        if (why == MMAPDEMO_RUN_SERVE && mmapdemo_queue_serve_later(q)) {
-            continue;
-        }
-        break;
-    }
+    } while (again);
     switch (why) {
     case MMAPDEMO_RUN_WATCH:
         return true;
