@@ -7,8 +7,6 @@
 #include "qemu/bswap.h"
 #include "queue.h"
 
-#define PATIENCE (30 * G_USEC_PER_SEC)
-
 const MmdEngine mmd_engines[] = {
     { "auto", "dma=auto", "", MMAPDEMO_ENGINE_AUTO },
     { "inline", "dma=inline", "", MMAPDEMO_ENGINE_INLINE },

@@ -12,6 +12,9 @@ typedef struct mmapdemo_hw_sqe Sqe;
 typedef struct mmapdemo_hw_cqe Cqe;
 typedef struct mmapdemo_hw_sge Sge;
 
+/* Longest wait, us: for a busy host, since a pass never waits that long */
+#define PATIENCE        (30 * G_USEC_PER_SEC)
+
 /* Memory of queue q: room for 4096 slots, and 64 queues end with the RAM */
 #define QUEUE_SPAN      0x70000
 #define QUEUE_MEM(q)    (RAM_QUEUE + (uint64_t)(q) * QUEUE_SPAN)

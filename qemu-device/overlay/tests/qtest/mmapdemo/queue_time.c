@@ -44,15 +44,39 @@ static void assert_waits(MmdQueue *mq, uint32_t index)
     mem_assert_fill(mq->t, RAM_BUF, 0, 4096);
 }
 
+/* A worker arms the timer when it gets to it: maybe after a step of the clock */
+static void pass_until(MmdQueue *mq, uint32_t index)
+{
+    gint64 end = g_get_monotonic_time() + PATIENCE;
+
+    do {
+        qtest_clock_step(mq->t->qts, DELAY);
+        vm_settle(mq->t->qts);
+    } while (!q_done(mq, index) && g_get_monotonic_time() < end);
+    q_wait(mq, index);
+}
+
+/* Submit, and return when the descriptor was read */
+static void submit_taken(MmdQueue *mq, const Sqe *sqe)
+{
+    uint64_t read = mmd_get(mq->t, CNT_Q_DESCS);
+    gint64 end = g_get_monotonic_time() + PATIENCE;
+
+    q_submit(mq, sqe);
+    while (mmd_get(mq->t, CNT_Q_DESCS) == read) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+    }
+    vm_settle(mq->t->qts);
+}
+
 static void delay_holds_each_descriptor_back(const void *data)
 {
     MmdQueue mq, other;
     MmdTest *t = start(data, &mq);
 
-    q_submit(&mq, &copy);
-    vm_settle(t->qts);
+    submit_taken(&mq, &copy);
     assert_waits(&mq, 0);
-    qtest_clock_step(t->qts, DELAY);
+    pass_until(&mq, 0);
     q_drain(&mq);
     assert_cqe(&mq, 0, .user = 2, .bytes = copy.len);
     mem_assert_fill(t, RAM_BUF, 0x5a, copy.len);
@@ -61,22 +85,18 @@ static void delay_holds_each_descriptor_back(const void *data)
     mem_fill(t, RAM_BUF, 0, copy.len);
     q_submit(&mq, &nop);
     q_submit(&mq, &nop);
-    vm_settle(t->qts);
-    qtest_clock_step(t->qts, DELAY + DELAY / 10);
-    q_wait(&mq, 1);
-    vm_settle(t->qts);
+    pass_until(&mq, 1);
     assert_waits(&mq, 2);
-    qtest_clock_step(t->qts, DELAY);
+    pass_until(&mq, 2);
     q_drain(&mq);
 
     /* it does not delay who has none, nor for ever who had one */
-    q_submit(&mq, &copy);
-    vm_settle(t->qts);
+    submit_taken(&mq, &copy);
     set_delay(t, 0);
     other = q_open(t, 2, 4, DOMAIN);
     q_expect(&other, &nop, .status = MMAPDEMO_CQ_OK);
     g_assert_false(q_done(&mq, 3));
-    qtest_clock_step(t->qts, 2 * DELAY);
+    pass_until(&mq, 3);
     q_drain(&mq);
     mmd_stop(t);
 }
@@ -87,40 +107,35 @@ static void delayed_descriptor_can_be_ended(const void *data)
     MmdTest *t = start(data, &mq);
 
     /* PAUSE keeps it */
-    q_submit(&mq, &copy);
-    vm_settle(t->qts);
+    submit_taken(&mq, &copy);
     q_set(t, 1, CTL, MMAPDEMO_QCTL_PAUSE);
     qtest_clock_step(t->qts, 10 * DELAY);
     vm_settle(t->qts);
     g_assert_false(q_done(&mq, 0));
     mem_assert_fill(t, RAM_BUF, 0, 4096);
     q_set(t, 1, CTL, MMAPDEMO_QCTL_RESUME);
-    vm_settle(t->qts);
-    qtest_clock_step(t->qts, 2 * DELAY);
+    pass_until(&mq, 0);
     q_drain(&mq);
     assert_cqe(&mq, 0, .user = 2, .bytes = copy.len);
 
     /* its window goes: it ends, at the latest when it is time */
     mem_fill(t, RAM_BUF, 0, copy.len);
-    q_submit(&mq, &copy);
-    vm_settle(t->qts);
+    submit_taken(&mq, &copy);
     w_close(t, WIN_A);
-    qtest_clock_step(t->qts, 2 * DELAY);
+    pass_until(&mq, 1);
     q_drain(&mq);
     g_assert_cmpuint(q_cqe(&mq, 1).status, ==, MMAPDEMO_CQ_ABORTED);
     g_assert_cmpuint(q_cqe(&mq, 1).bytes, ==, 0);
 
     /* DISABLE and reset forget it */
     w_usual(t, DOMAIN);
-    q_submit(&mq, &copy);
-    vm_settle(t->qts);
+    submit_taken(&mq, &copy);
     q_set(t, 1, CTL, MMAPDEMO_QCTL_DISABLE);
     qtest_clock_step(t->qts, 10 * DELAY);
     vm_settle(t->qts);
     g_assert_false(q_done(&mq, 2));
     mq = q_open(t, 1, 4, DOMAIN);
-    q_submit(&mq, &copy);
-    vm_settle(t->qts);
+    submit_taken(&mq, &copy);
     mmd_set(t, RESET, MMAPDEMO_RESET_KEY);
     qtest_clock_step(t->qts, 10 * DELAY);
     vm_settle(t->qts);
