@@ -223,7 +223,8 @@ static void unknown_offset_enoent(void)
 		int ret = map_try(o.fd, PAGE, PROT_READ, MAP_SHARED, off, &p);
 
 		/* Ours, or a standing region, or behind one of them: those are known. */
-		if (off < (1ULL << 38) || (off >= o.offset && off < o.offset + (1ULL << 36)))
+		if (off < (MMAPDEMO_REGION_ALIAS + 1ULL) << 36 ||
+		    (off >= o.offset && off < o.offset + (1ULL << 36)))
 			continue;
 		if (ret != -ENOENT)
 			FAIL("offset %#llx: %s, wanted ENOENT", (unsigned long long)off,
