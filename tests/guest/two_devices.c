@@ -66,15 +66,21 @@ static void second_add(void)
 	second_wait(true);
 }
 
+/*
+ * On one processor: QEMU's core asserts (iotlb_to_section) where another one is between looking a
+ * register up and reaching it while the device goes.
+ */
 static void second_del(void)
 {
 	char reply[1024];
 
+	machine_one_processor(true);
 	CHECK(qmp(PLUG("device_del"), reply, sizeof(reply)));
 	second_wait(false);
 	/* QEMU is done with it too, or the next one of that name is refused. */
 	CHECK(qmp("{\"execute\":\"x-wait-event\",\"arguments\":{\"event\":\"DEVICE_DELETED\","
 		  "\"timeout\":8}}", reply, sizeof(reply)));
+	machine_one_processor(false);
 }
 
 static int node_open(const char *node)

@@ -59,6 +59,17 @@ static void until_begun(MmdTest *t)
     }
 }
 
+/*
+ * Until the vCPU is past its write. QEMU itself does not survive a region that
+ * goes away between a vCPU's look-up and its access.
+ */
+static void until_rung(MmdTest *t)
+{
+    while (!mmd_get(t, CNT_DB_WR32)) {
+        /* the vCPU is about to */
+    }
+}
+
 static uint64_t moved(MmdTest *t)
 {
     return mem_moved(t, RAM_BUF, 0x5a, LEN);
@@ -233,6 +244,7 @@ static void device_unplugged(const void *data)
 
         w_usual(t, DOMAIN);
         begin(t);
+        until_rung(t);
         if (i % 2) {
             until_begun(t);
         }
