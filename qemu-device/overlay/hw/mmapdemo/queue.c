@@ -137,7 +137,8 @@ static void queue_set_state(MmapdemoQueue *q, uint32_t state)
 static void queue_show_state(MmapdemoQueue *q)
 {
     MmapdemoWant kept = { .irq = q->want.irq, .irq_due = q->want.irq_due };
-    bool reachable = mmapdemo_span_ring(q, 0) || mmapdemo_span_fill(q);
+    bool reachable = mmapdemo_span_ring(q, 0) ||
+                     (mmapdemo_span_fill(q) && mmapdemo_span_ring(q, 0));
 
     q->want = kept;
     if (reachable) {

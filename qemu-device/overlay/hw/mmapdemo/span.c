@@ -15,6 +15,9 @@
 #include "queue-internal.h"
 #include "trace.h"
 
+/* A bus that changes that often while a ring is mapped has no room for one */
+#define RING_TRIES      8
+
 /* A piece of the bus that an IOMMU translates */
 typedef struct MmapdemoIommu {
     IOMMUNotifier notifier;
@@ -134,12 +137,21 @@ static bool fill_ring_page(MmapdemoQueue *q, uint32_t page)
 
 bool mmapdemo_span_fill_ring(MmapdemoQueue *q)
 {
-    for (uint32_t i = 0; i < MMAPDEMO_RING_BYTES(q->ctx.log2n) / 4096; i++) {
-        if (!fill_ring_page(q, i)) {
-            return false;
+    const MmapdemoQueues *qs = q->s->queues;
+    uint64_t epoch;
+    unsigned tries = 0;
+
+    /* The last page's translation may have ended the epoch of the first */
+    do {
+        epoch = qs->map_epoch;
+        for (uint32_t i = 0; i < MMAPDEMO_RING_BYTES(q->ctx.log2n) / 4096;
+             i++) {
+            if (!fill_ring_page(q, i)) {
+                return false;
+            }
         }
-    }
-    return true;
+    } while (epoch != qs->map_epoch && ++tries < RING_TRIES);
+    return epoch == qs->map_epoch;
 }
 
 /* --- windows -------------------------------------------------------------- */
