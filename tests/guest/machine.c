@@ -122,12 +122,17 @@ static void qmp_must(const char *command)
 		FAIL("QEMU refuses %s: %s", command, reply);
 }
 
+/*
+ * On one processor, until there is a device again: QEMU's core asserts (iotlb_to_section) where
+ * another one is between looking a register of any device up and reaching it, while this one goes.
+ */
 unsigned int qemu_device_del(void)
 {
 	u64 start, end;
 
 	qmp_require();
 	bus_id_remember();
+	machine_one_processor(true);
 	start = now_ns();
 	end = start + BACK_MS * 1000000ULL;
 	qmp_must("{\"execute\":\"device_del\",\"arguments\":{\"id\":\"" QEMU_ID "\"}}");
@@ -153,6 +158,7 @@ void qemu_device_add(void)
 		sleep_ms(20);
 	}
 	node_wait(true);
+	machine_one_processor(false);
 }
 
 void qemu_property_set(const char *name, const char *value)
