@@ -44,7 +44,7 @@ static void assert_waits(MmdQueue *mq, uint32_t index)
     mem_assert_fill(mq->t, RAM_BUF, 0, 4096);
 }
 
-/* A worker arms the timer when it gets to it: maybe after a step of the clock */
+/* A worker arms the timer when it gets to it, which may be after the step */
 static void pass_until(MmdQueue *mq, uint32_t index)
 {
     gint64 end = g_get_monotonic_time() + PATIENCE;
