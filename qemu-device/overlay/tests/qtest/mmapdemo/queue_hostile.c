@@ -244,7 +244,8 @@ static void random_programs(const void *data)
                   W_BOTH | DOMAIN);
             break;
         case 6:
-            qtest_clock_step(t->qts, g_test_rand_int_range(0, 3000));
+            /* A step of 0 is an error of qtest. */
+            qtest_clock_step(t->qts, g_test_rand_int_range(1, 3000));
             break;
         case 7:
             mmd_bus_master(t, g_test_rand_int_range(0, 8));
