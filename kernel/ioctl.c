@@ -88,7 +88,7 @@ RUN(WINDOW_DESTROY, window_destroy)
 
 /* What the list of calls does not tell. A new one does not compile until it is described. */
 #define ABOUT_INFO								\
-	OUT(mmapdemo_info, out_api_version, out_engine), .min_size = MMAPDEMO_INFO_SIZE_V1
+	OUT(mmapdemo_info, out_api_version, out_huge_size), .min_size = MMAPDEMO_INFO_SIZE_V1
 #define ABOUT_REGION_INFO							\
 	OUT(mmapdemo_region_info, out_handle, out_offset)
 #define ABOUT_BUF_ALLOC								\
@@ -99,7 +99,7 @@ RUN(WINDOW_DESTROY, window_destroy)
 #define ABOUT_BUF_INFO								\
 	OUT(mmapdemo_buf_info, out_technique, out_transfers)
 #define ABOUT_MAP_INFO								\
-	OUT(mmapdemo_map_info, out_start, out_present), RESERVED(mmapdemo_map_info),	\
+	OUT(mmapdemo_map_info, out_start, out_entry_shift),	\
 	.ungated = true
 #define ABOUT_MEM_CACHE_SET							\
 	RESERVED(mmapdemo_mem_cache_set)

@@ -366,6 +366,7 @@ int mmapdemo_ioctl_map_info(struct mmapdemo_file *mf, struct mmapdemo_map_info *
 	arg->out_offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	arg->out_technique = map->buf->tech->id;
 	arg->out_present = !ret;
+	arg->out_entry_shift = ret ? 0 : PAGE_SHIFT;
 	arg->out_cache = cache;
 	ret = 0;
 unlock:

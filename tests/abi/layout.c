@@ -37,7 +37,7 @@ IOCTL(QUEUE_INFO, 0xd70e);
 IOCTL(WINDOW_CREATE, 0xd70f);
 IOCTL(WINDOW_DESTROY, 0xd710);
 
-SIZE(mmapdemo_info, 168);
+SIZE(mmapdemo_info, 184);
 MEMBER(mmapdemo_info, size, 0, 4);
 MEMBER(mmapdemo_info, flags, 4, 4);
 MEMBER(mmapdemo_info, out_api_version, 8, 4);

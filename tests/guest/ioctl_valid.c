@@ -35,8 +35,7 @@ enum verb {
 #define ABOUT_BUF_INFO							\
 	.name = "buf_info", OUT(mmapdemo_buf_info, out_technique, out_transfers)
 #define ABOUT_MAP_INFO							\
-	.name = "map_info", OUT(mmapdemo_map_info, out_start, out_present),	\
-	RESERVED(mmapdemo_map_info)
+	.name = "map_info", OUT(mmapdemo_map_info, out_start, out_entry_shift)
 #define ABOUT_MEM_CACHE_SET						\
 	.name = "mem_cache_set", RESERVED(mmapdemo_mem_cache_set)
 #define ABOUT_REG_READ							\

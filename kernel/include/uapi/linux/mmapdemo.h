@@ -34,7 +34,11 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define MMAPDEMO_API_VERSION	2	/* 2: queues and windows, the longer INFO */
+/*
+ * 2: queues and windows, the longer INFO. 3: the techniques from BAR_FAULT on, cache types of PAGES,
+ * BUF_SYNC, BUF_PIN, BUF_EXPORT, queues of the driver, the longer INFO.
+ */
+#define MMAPDEMO_API_VERSION	3
 
 #define MMAPDEMO_IOC_TYPE	0xD7
 
@@ -43,11 +47,17 @@
 #define MMAPDEMO_TECH_PAGES	2	/* physically contiguous pages, remap_pfn_range */
 #define MMAPDEMO_TECH_VMALLOC	3	/* virtually contiguous pages, .fault and vmalloc_to_page */
 #define MMAPDEMO_TECH_COHERENT	4	/* coherent DMA memory, dma_mmap_coherent */
+#define MMAPDEMO_TECH_BAR_FAULT	5	/* device memory, vmf_insert_pfn at the first touch */
+#define MMAPDEMO_TECH_BAR_HUGE	6	/* device memory, at the first touch, INFO's out_huge_size at once */
+#define MMAPDEMO_TECH_NONCONTIG	7	/* single pages, vm_insert_pages; get_user_pages works */
+#define MMAPDEMO_TECH_USERPTR	8	/* pages of the process itself, see BUF_PIN */
+#define MMAPDEMO_TECH_MAX	8
 
 /*
  * Cache types. DEFAULT asks for whatever the object has; any other value is granted exactly or the
- * call fails. Memory techniques have WB (or what the DMA API gives), register pages UC, and BAR2
- * one type for all of it: WC at first, see MEM_CACHE_SET.
+ * call fails. Memory techniques have WB (or what the DMA API gives), PAGES also WC and UC where the
+ * platform can change the type of RAM; register pages UC, and BAR2 one type for all of it: WC at
+ * first, see MEM_CACHE_SET.
  */
 #define MMAPDEMO_CACHE_DEFAULT	0
 #define MMAPDEMO_CACHE_WB	1
@@ -87,9 +97,19 @@ struct mmapdemo_info {
 	__u32 out_queue_max_list;	/* most elements of one of its lists */
 	__u32 out_irq_gap_min_ns;	/* least irq_gap_ns granted */
 	__u32 out_engine;		/* register ENGINE */
+	/* API version 3 */
+	__u32 out_techniques;		/* bit map by MMAPDEMO_TECH_*: what this kernel and device can do */
+	__u32 out_caps;			/* MMAPDEMO_CAP_* */
+	__aligned_u64 out_huge_size;	/* bytes of one page-table entry of BAR_HUGE; 0: none */
 };
 
 #define MMAPDEMO_INFO_SIZE_V1		128	/* up to and with out_bus_id */
+#define MMAPDEMO_INFO_SIZE_V2		168	/* up to and with out_engine */
+
+#define MMAPDEMO_CAP_URING		0x00000001	/* queues take commands of io_uring */
+#define MMAPDEMO_CAP_DMABUF		0x00000002	/* BUF_EXPORT */
+#define MMAPDEMO_CAP_RAM_TYPES		0x00000004	/* PAGES can be WC and UC */
+#define MMAPDEMO_CAP_MMAP_PREPARE	0x00000008	/* there is a second node that uses .mmap_prepare */
 
 #define MMAPDEMO_STATE_RAW_BAR		0x00000001	/* module parameter allow_raw_bar is on */
 #define MMAPDEMO_STATE_IOMMU		0x00000002	/* DMA addresses are translated */
@@ -123,8 +143,12 @@ struct mmapdemo_region_info {
 /* --- BUF_ALLOC, BUF_FREE, BUF_INFO -------------------------------------------------------- */
 
 #define MMAPDEMO_BUF_MAP_READ_ONLY	0x00000001	/* mappings and pwrite may not write; DMA may */
+#define MMAPDEMO_BUF_FAULT_AROUND	0x00000002	/* BAR_FAULT: each fault makes up to 16 pages present */
 
-/* Allocate a zeroed buffer: device memory for TECH_BAR, system memory for the others. */
+/*
+ * Allocate a zeroed buffer: device memory for the BAR techniques, system memory for the others.
+ * USERPTR: EINVAL, see BUF_PIN.
+ */
 struct mmapdemo_buf_alloc {
 	__u32 size;
 	__u32 flags;			/* MMAPDEMO_BUF_* */
@@ -177,7 +201,7 @@ struct mmapdemo_map_info {
 	__u32 out_technique;
 	__u32 out_cache;		/* from the page-table entry; DEFAULT when not present */
 	__u32 out_present;		/* 1: addr has a page-table entry now */
-	__u32 reserved;			/* 0 */
+	__u32 out_entry_shift;		/* log2 of the bytes that entry maps; 0: none is present */
 };
 
 #define MMAPDEMO_IOC_MAP_INFO		_IO(MMAPDEMO_IOC_TYPE, 5)
@@ -231,8 +255,8 @@ struct mmapdemo_dma_submit {
 	__u32 flags;			/* MMAPDEMO_DMA_NO_IRQ, MMAPDEMO_DMA_TIMED */
 	__u32 direction;		/* MMAPDEMO_DMA_TO_DEVICE or _FROM_DEVICE */
 	__u32 repeat;			/* with TIMED 1 or more; else 0 */
-	__u32 mem_handle;		/* a PAGES, VMALLOC or COHERENT buffer */
-	__u32 dev_handle;		/* a BAR buffer, or region MEM */
+	__u32 mem_handle;		/* a buffer in system memory */
+	__u32 dev_handle;		/* a buffer in device memory, or region MEM */
 	__aligned_u64 mem_off;		/* bytes into each */
 	__aligned_u64 dev_off;
 	__aligned_u64 len;		/* bytes, not 0, at most out_dma_max_len */
@@ -283,7 +307,7 @@ struct mmapdemo_eventfd_set {
  */
 struct mmapdemo_queue_create {
 	__u32 size;
-	__u32 flags;			/* 0 */
+	__u32 flags;			/* MMAPDEMO_QUEUE_* */
 	__u32 log2n;			/* log2 of the slots of each ring; outside of INFO's range: EINVAL */
 	__s32 eventfd;			/* counts the queue's interrupts; -1: none */
 	__u32 irq_gap_ns;		/* least time between interrupts; raised to INFO's minimum */
@@ -298,6 +322,12 @@ struct mmapdemo_queue_create {
 };
 
 #define MMAPDEMO_IOC_QUEUE_CREATE	_IO(MMAPDEMO_IOC_TYPE, 12)
+
+/*
+ * The driver keeps ring and doorbell to itself: lengths and offsets returned are 0, QUEUE_SUBMIT and
+ * io_uring put descriptors in and take completions out.
+ */
+#define MMAPDEMO_QUEUE_KERNEL		0x00000001
 
 /* The device has stopped looking at the queue when this returns; its mappings are taken away. */
 struct mmapdemo_queue_destroy {
@@ -356,6 +386,105 @@ struct mmapdemo_window_destroy {
 };
 
 #define MMAPDEMO_IOC_WINDOW_DESTROY	_IO(MMAPDEMO_IOC_TYPE, 16)
+
+/* --- BUF_SYNC: who uses streaming memory next --------------------------------------------- */
+
+#define MMAPDEMO_SYNC_FOR_DEVICE	0x00000001	/* the CPU's stores become visible to the device */
+#define MMAPDEMO_SYNC_FOR_CPU		0x00000002	/* the device's become visible to the CPU */
+
+/*
+ * For memory that the device reaches by windows while it is mapped: PAGES, VMALLOC, NONCONTIG,
+ * USERPTR. DMA_SUBMIT does it by itself. COHERENT: nothing to do, 0. Device memory: EINVAL.
+ */
+struct mmapdemo_buf_sync {
+	__u32 size;
+	__u32 flags;			/* one MMAPDEMO_SYNC_* */
+	__u32 handle;
+	__u32 reserved;			/* 0 */
+	__aligned_u64 off;		/* bytes into the buffer */
+	__aligned_u64 len;		/* bytes, not 0 */
+};
+
+#define MMAPDEMO_IOC_BUF_SYNC		_IO(MMAPDEMO_IOC_TYPE, 17)
+
+/* --- BUF_PIN: the process's own memory as a buffer ----------------------------------------- */
+
+#define MMAPDEMO_PIN_READ_ONLY		0x00000001	/* the device may not write; EACCES for who tries */
+
+/*
+ * The pages at addr stay where they are until the buffer is freed and nothing uses it any more, and
+ * count against RLIMIT_MEMLOCK of the process until then (over it: ENOMEM, as mlock(2); EDQUOT: over
+ * the limits of INFO). The buffer can be used by DMA_SUBMIT, WINDOW_CREATE, BUF_SYNC; mmap, pread and
+ * pwrite of it are EOPNOTSUPP: the process has it mapped. Not to be pinned, EFAULT: memory that is not
+ * there, that may not be written (without READ_ONLY), mappings of devices. EOPNOTSUPP: files whose
+ * pages must not be pinned for long.
+ */
+struct mmapdemo_buf_pin {
+	__u32 size;
+	__u32 flags;			/* MMAPDEMO_PIN_* */
+	__aligned_u64 addr;		/* page aligned; else EINVAL */
+	__aligned_u64 len;		/* bytes, whole pages, not 0; else EINVAL */
+	__u32 out_handle;		/* for BUF_FREE, BUF_INFO and the calls above */
+	__u32 reserved;			/* 0 */
+};
+
+#define MMAPDEMO_IOC_BUF_PIN		_IO(MMAPDEMO_IOC_TYPE, 18)
+
+/* --- BUF_EXPORT: a buffer as a dma-buf ------------------------------------------------------ */
+
+/* O_CLOEXEC is always set. EOPNOTSUPP: USERPTR, registers, or a kernel without dma-buf. */
+struct mmapdemo_buf_export {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 handle;			/* from BUF_ALLOC, or region MEM */
+	__s32 out_fd;			/* keeps the buffer's memory until it is closed */
+};
+
+#define MMAPDEMO_IOC_BUF_EXPORT		_IO(MMAPDEMO_IOC_TYPE, 19)
+
+/* --- QUEUE_SUBMIT: descriptors through a system call ---------------------------------------- */
+
+/*
+ * For queues created with MMAPDEMO_QUEUE_KERNEL; else EINVAL. Submits descriptors as long as there is
+ * room (a slot is free again when its completion has been collected), rings the doorbell once, then
+ * collects completions in order: those there are, and if these are fewer than min_cqes waits for more.
+ * Descriptors are copied before they are looked at and name windows of this file, as on any queue.
+ *
+ * Returns 0 if something was submitted or collected, or nothing was asked for. Otherwise: EAGAIN
+ * no room, or nothing collected without a deadline; ETIMEDOUT; EINTR; EIO the queue has stopped and
+ * has nothing to collect, see QUEUE_INFO; ENODEV.
+ */
+struct mmapdemo_queue_submit {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 queue;
+	__u32 num;			/* descriptors */
+	__aligned_u64 sqes;		/* address of num struct mmapdemo_hw_sqe */
+	__aligned_u64 cqes;		/* address of max_cqes struct mmapdemo_hw_cqe */
+	__u32 max_cqes;
+	__u32 min_cqes;			/* at most max_cqes; else EINVAL */
+	__aligned_u64 deadline_ns;	/* CLOCK_MONOTONIC; 0: do not wait */
+	__u32 out_submitted;
+	__u32 out_cqes;
+};
+
+#define MMAPDEMO_IOC_QUEUE_SUBMIT	_IO(MMAPDEMO_IOC_TYPE, 20)
+
+/*
+ * The same by io_uring: IORING_OP_URING_CMD on the node with cmd_op MMAPDEMO_URING_SUBMIT and this
+ * structure as its 16 bytes of command. One descriptor each; the queue may be shared with nothing
+ * but other commands (QUEUE_SUBMIT on it: EBUSY while any is in flight). The result is the number of
+ * bytes moved, or -EINVAL the descriptor was refused, -EIO it failed or the queue has stopped, -EAGAIN
+ * no room, -ECANCELED queue destroyed or ring closed, -ENODEV. With IORING_SETUP_CQE32, the first extra
+ * word is the completion's aux, the second its status and, from bit 32, its detail.
+ */
+struct mmapdemo_uring_cmd {
+	__u32 queue;
+	__u32 reserved;			/* 0 */
+	__aligned_u64 sqe;		/* address of a struct mmapdemo_hw_sqe */
+};
+
+#define MMAPDEMO_URING_SUBMIT		1
 
 /*
  * The list: X(verb, structure). Drives the driver's table, the library's checks and the tests that
