@@ -36,6 +36,10 @@ IOCTL(QUEUE_DESTROY, 0xd70d);
 IOCTL(QUEUE_INFO, 0xd70e);
 IOCTL(WINDOW_CREATE, 0xd70f);
 IOCTL(WINDOW_DESTROY, 0xd710);
+IOCTL(BUF_SYNC, 0xd711);
+IOCTL(BUF_PIN, 0xd712);
+IOCTL(BUF_EXPORT, 0xd713);
+IOCTL(QUEUE_SUBMIT, 0xd714);
 
 SIZE(mmapdemo_info, 184);
 MEMBER(mmapdemo_info, size, 0, 4);
@@ -66,6 +70,9 @@ MEMBER(mmapdemo_info, out_queue_max_len, 152, 4);
 MEMBER(mmapdemo_info, out_queue_max_list, 156, 4);
 MEMBER(mmapdemo_info, out_irq_gap_min_ns, 160, 4);
 MEMBER(mmapdemo_info, out_engine, 164, 4);
+MEMBER(mmapdemo_info, out_techniques, 168, 4);
+MEMBER(mmapdemo_info, out_caps, 172, 4);
+MEMBER(mmapdemo_info, out_huge_size, 176, 8);
 
 SIZE(mmapdemo_region_info, 40);
 MEMBER(mmapdemo_region_info, size, 0, 4);
@@ -116,7 +123,7 @@ MEMBER(mmapdemo_map_info, out_offset, 32, 8);
 MEMBER(mmapdemo_map_info, out_technique, 40, 4);
 MEMBER(mmapdemo_map_info, out_cache, 44, 4);
 MEMBER(mmapdemo_map_info, out_present, 48, 4);
-MEMBER(mmapdemo_map_info, reserved, 52, 4);
+MEMBER(mmapdemo_map_info, out_entry_shift, 52, 4);
 
 SIZE(mmapdemo_mem_cache_set, 16);
 MEMBER(mmapdemo_mem_cache_set, size, 0, 4);
@@ -214,6 +221,46 @@ MEMBER(mmapdemo_window_destroy, size, 0, 4);
 MEMBER(mmapdemo_window_destroy, flags, 4, 4);
 MEMBER(mmapdemo_window_destroy, window, 8, 4);
 MEMBER(mmapdemo_window_destroy, reserved, 12, 4);
+
+SIZE(mmapdemo_buf_sync, 32);
+MEMBER(mmapdemo_buf_sync, size, 0, 4);
+MEMBER(mmapdemo_buf_sync, flags, 4, 4);
+MEMBER(mmapdemo_buf_sync, handle, 8, 4);
+MEMBER(mmapdemo_buf_sync, reserved, 12, 4);
+MEMBER(mmapdemo_buf_sync, off, 16, 8);
+MEMBER(mmapdemo_buf_sync, len, 24, 8);
+
+SIZE(mmapdemo_buf_pin, 32);
+MEMBER(mmapdemo_buf_pin, size, 0, 4);
+MEMBER(mmapdemo_buf_pin, flags, 4, 4);
+MEMBER(mmapdemo_buf_pin, addr, 8, 8);
+MEMBER(mmapdemo_buf_pin, len, 16, 8);
+MEMBER(mmapdemo_buf_pin, out_handle, 24, 4);
+MEMBER(mmapdemo_buf_pin, reserved, 28, 4);
+
+SIZE(mmapdemo_buf_export, 16);
+MEMBER(mmapdemo_buf_export, size, 0, 4);
+MEMBER(mmapdemo_buf_export, flags, 4, 4);
+MEMBER(mmapdemo_buf_export, handle, 8, 4);
+MEMBER(mmapdemo_buf_export, out_fd, 12, 4);
+
+SIZE(mmapdemo_queue_submit, 56);
+MEMBER(mmapdemo_queue_submit, size, 0, 4);
+MEMBER(mmapdemo_queue_submit, flags, 4, 4);
+MEMBER(mmapdemo_queue_submit, queue, 8, 4);
+MEMBER(mmapdemo_queue_submit, num, 12, 4);
+MEMBER(mmapdemo_queue_submit, sqes, 16, 8);
+MEMBER(mmapdemo_queue_submit, cqes, 24, 8);
+MEMBER(mmapdemo_queue_submit, max_cqes, 32, 4);
+MEMBER(mmapdemo_queue_submit, min_cqes, 36, 4);
+MEMBER(mmapdemo_queue_submit, deadline_ns, 40, 8);
+MEMBER(mmapdemo_queue_submit, out_submitted, 48, 4);
+MEMBER(mmapdemo_queue_submit, out_cqes, 52, 4);
+
+SIZE(mmapdemo_uring_cmd, 16);
+MEMBER(mmapdemo_uring_cmd, queue, 0, 4);
+MEMBER(mmapdemo_uring_cmd, reserved, 4, 4);
+MEMBER(mmapdemo_uring_cmd, sqe, 8, 8);
 
 SIZE(mmapdemo_hw_sqe, 64);
 MEMBER(mmapdemo_hw_sqe, op, 0, 1);
