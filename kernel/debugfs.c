@@ -135,6 +135,28 @@ static int windows_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(windows);
 
+/*
+ * Written to, the device is reset by the driver itself, in the way in which it ends what does not
+ * stop when told to: so that this can be tried out with a device that obeys.
+ */
+static int reset_set(void *data, u64 unused)
+{
+	struct mmapdemo_dev *mdev = data;
+	int idx, ret;
+	u32 epoch;
+
+	ret = mmapdemo_dev_enter(mdev, &idx);
+	if (ret)
+		return ret;
+	spin_lock_irq(&mdev->engine.lock);
+	epoch = mdev->epoch;
+	spin_unlock_irq(&mdev->engine.lock);
+	ret = mmapdemo_dev_reset(mdev, epoch);
+	mmapdemo_dev_exit(mdev, idx);
+	return ret;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(reset_fops, NULL, reset_set, "%llu\n");
+
 void mmapdemo_debugfs_add(struct mmapdemo_dev *mdev)
 {
 	mdev->debugfs = debugfs_create_dir(dev_name(&mdev->dev), root);
@@ -144,9 +166,10 @@ void mmapdemo_debugfs_add(struct mmapdemo_dev *mdev)
 	debugfs_create_file("queues", 0400, mdev->debugfs, mdev, &queues_fops);
 	debugfs_create_file("windows", 0400, mdev->debugfs, mdev, &windows_fops);
 	debugfs_create_file("counters", 0400, mdev->debugfs, mdev, &counters_fops);
+	debugfs_create_file("reset", 0200, mdev->debugfs, mdev, &reset_fops);
 }
 
-/* Waits for who is reading one of them. */
+/* Waits for who is reading or writing one of them: with the gate closed, nobody stays long. */
 void mmapdemo_debugfs_del(struct mmapdemo_dev *mdev)
 {
 	debugfs_remove(mdev->debugfs);

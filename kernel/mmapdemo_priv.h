@@ -403,6 +403,7 @@ static inline bool mmapdemo_dev_gone(struct mmapdemo_dev *mdev)
 
 bool mmapdemo_raw_allowed(void);
 bool mmapdemo_raw_enabled(void);
+int mmapdemo_dev_reset(struct mmapdemo_dev *mdev, u32 epoch);
 void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what);
 
 /* --- cdev.c ------------------------------------------------------------------------------ */

@@ -277,18 +277,20 @@ static void mmapdemo_reset_done(struct pci_dev *pdev)
 }
 
 /**
- * mmapdemo_dev_recover() - what the device was told to stop may not have stopped
+ * mmapdemo_dev_reset() - reset the device, from inside the driver
  * @mdev: the device; inside the gate, no lock is held
- * @epoch: of what did not stop: another one, and it has
- * @what: for people
+ * @epoch: of what has to end: another one, and it has
  *
- * When it returns the device makes no use of anything of that epoch. It is reset, which ends the
- * queues of all files; if that cannot be done it loses the bus until it behaves.
+ * When it returns the device makes no use of anything of that epoch: it has been reset, which ends
+ * the queues of all files, or, if that cannot be done, has lost the bus until it behaves.
  *
  * A reset waits for the mmap_lock of processes, which nobody else does inside the gate. Nobody who
  * has one waits for the gate; who does, removal, has the lock of the device, and so has the reset.
+ *
+ * Return: 0 if it was reset, by whomever; -ENODEV: the device is gone, and stopped for ever; -EIO:
+ * the bus was taken from it.
  */
-void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what)
+int mmapdemo_dev_reset(struct mmapdemo_dev *mdev, u32 epoch)
 {
 	unsigned long end = jiffies + HZ;
 	int ret;
@@ -296,22 +298,34 @@ void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what
 	do {
 		if (mmapdemo_dev_gone(mdev)) {
 			mmapdemo_engine_stop(mdev);
-			return;
+			return -ENODEV;
 		}
 		ret = pci_try_reset_function(mdev->pdev);
 		if (mmapdemo_epoch_is_over(mdev, epoch))
-			break;
+			return 0;
 		usleep_range(5000, 10000);
 	} while (ret == -EAGAIN && time_before(jiffies, end));
 
-	if (!mmapdemo_epoch_is_over(mdev, epoch)) {
-		spin_lock_irq(&mdev->engine.lock);
-		mmapdemo_engine_isolate(mdev);
-		spin_unlock_irq(&mdev->engine.lock);
-	}
-	dev_err_ratelimited(&mdev->dev,
-			    "%s was told to stop and did not: %s; all queues have to be created again\n",
-			    what, ret ? "device taken off the bus" : "device reset");
+	spin_lock_irq(&mdev->engine.lock);
+	mmapdemo_engine_isolate(mdev);
+	spin_unlock_irq(&mdev->engine.lock);
+	return -EIO;
+}
+
+/**
+ * mmapdemo_dev_recover() - what the device was told to stop may not have stopped
+ * @mdev: the device; inside the gate, no lock is held
+ * @epoch: of what did not stop; it has, when this returns
+ * @what: for people
+ */
+void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what)
+{
+	int ret = mmapdemo_dev_reset(mdev, epoch);
+
+	if (ret != -ENODEV)
+		dev_err_ratelimited(&mdev->dev,
+				    "%s was told to stop and did not: %s; all queues have to be created again\n",
+				    what, ret ? "device taken off the bus" : "device reset");
 }
 
 /* Sleep with loss of power is a reset to the device, and the core saves and restores the same. */
