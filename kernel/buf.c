@@ -39,7 +39,7 @@ static const struct mmapdemo_technique *technique_find(u32 id)
 
 static bool is_memory(const struct mmapdemo_technique *tech)
 {
-	return tech->id != MMAPDEMO_TECH_BAR;
+	return tech->where == MMAPDEMO_IN_RAM;
 }
 
 /* For @handles of them, 0 or 1: ring and doorbell of a queue have none, but a ring has bytes. */

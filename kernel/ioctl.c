@@ -215,6 +215,9 @@ long mmapdemo_ioctl(struct file *file, unsigned int cmd, unsigned long addr)
 	    cmd != _IO(MMAPDEMO_IOC_TYPE, _IOC_NR(cmd)))
 		return -ENOTTY;
 	row = &ioctl_table[array_index_nospec(_IOC_NR(cmd), ARRAY_SIZE(ioctl_table))];
+	/* A number of the contract that this driver has no call for. */
+	if (!row->run)
+		return -ENOTTY;
 
 	if (get_user(usize, (u32 __user *)uarg))
 		return -EFAULT;

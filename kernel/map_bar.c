@@ -118,6 +118,7 @@ static int bar_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t
 const struct mmapdemo_technique mmapdemo_tech_bar = {
 	.id = MMAPDEMO_TECH_BAR,
 	.name = "bar",
+	.where = MMAPDEMO_IN_MEM,
 	.alloc = bar_alloc,
 	.free = bar_free,
 	.map = bar_map,
@@ -170,6 +171,7 @@ void mmapdemo_regs_free(struct mmapdemo_buf *buf)
 const struct mmapdemo_technique mmapdemo_tech_regs = {
 	.id = MMAPDEMO_TECH_BAR,
 	.name = "regs",
+	.where = MMAPDEMO_IN_REGS,
 	.free = mmapdemo_regs_free,
 	.map = mmapdemo_regs_map,
 	.read = regs_read,

@@ -60,6 +60,7 @@ static int coherent_write(struct mmapdemo_buf *buf, u64 off, const void *from, s
 const struct mmapdemo_technique mmapdemo_tech_coherent = {
 	.id = MMAPDEMO_TECH_COHERENT,
 	.name = "coherent",
+	.where = MMAPDEMO_IN_RAM,
 	.alloc = coherent_alloc,
 	.free = coherent_free,
 	.map = coherent_map,

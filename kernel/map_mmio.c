@@ -90,6 +90,7 @@ static int doorbell_write(struct mmapdemo_buf *buf, u64 off, const void *from, s
 const struct mmapdemo_technique mmapdemo_tech_doorbell = {
 	.id = MMAPDEMO_TECH_BAR,
 	.name = "doorbell",
+	.where = MMAPDEMO_IN_REGS,
 	.free = mmapdemo_regs_free,
 	.map = mmapdemo_regs_map,
 	.read = doorbell_read,
@@ -129,6 +130,7 @@ static int alias_write(struct mmapdemo_buf *buf, u64 off, const void *from, size
 const struct mmapdemo_technique mmapdemo_tech_alias = {
 	.id = MMAPDEMO_TECH_BAR,
 	.name = "alias",
+	.where = MMAPDEMO_IN_REGS,
 	.free = mmapdemo_regs_free,
 	.map = mmapdemo_regs_map,
 	.read = alias_read,

@@ -115,6 +115,7 @@ static phys_addr_t pages_phys(const struct mmapdemo_buf *buf, u64 off)
 const struct mmapdemo_technique mmapdemo_tech_pages = {
 	.id = MMAPDEMO_TECH_PAGES,
 	.name = "pages",
+	.where = MMAPDEMO_IN_RAM,
 	.alloc = pages_alloc,
 	.free = pages_free,
 	.map = pages_map,

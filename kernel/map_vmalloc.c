@@ -142,6 +142,7 @@ static phys_addr_t vmalloc_phys(const struct mmapdemo_buf *buf, u64 off)
 const struct mmapdemo_technique mmapdemo_tech_vmalloc = {
 	.id = MMAPDEMO_TECH_VMALLOC,
 	.name = "vmalloc",
+	.where = MMAPDEMO_IN_RAM,
 	.alloc = vmalloc_alloc,
 	.free = vmalloc_free,
 	.map = vmalloc_map,

@@ -316,7 +316,7 @@ void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev)
 	/* Nobody takes one off or adds one; one that is added afterwards has no mapping yet. */
 	down_write(&mdev->res_lock);
 	list_for_each_entry(buf, &mdev->bufs, node) {
-		if (buf->tech->id == MMAPDEMO_TECH_BAR && atomic_read(&buf->num_vmas))
+		if (!mmapdemo_buf_is_ram(buf) && atomic_read(&buf->num_vmas))
 			unmap_mapping_range(mdev->inode->i_mapping, mmapdemo_id_to_offset(buf->id),
 					    buf->object.len, 1);
 	}

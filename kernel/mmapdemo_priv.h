@@ -228,6 +228,12 @@ struct mmapdemo_file {
 	u64 mem_dirty_end;
 };
 
+enum mmapdemo_where {
+	MMAPDEMO_IN_RAM,		/* has bus addresses; a reset does not touch it */
+	MMAPDEMO_IN_MEM,		/* BAR2, at buf->phys */
+	MMAPDEMO_IN_REGS,		/* any other BAR; no DMA there */
+};
+
 /**
  * struct mmapdemo_technique - one way of allocating and mapping; a row per map_<technique>.c
  *
@@ -236,6 +242,7 @@ struct mmapdemo_file {
  *
  * @id: MMAPDEMO_TECH_*
  * @name: for people
+ * @where: what its bytes are in
  * @alloc: get zeroed memory for buf->len bytes; absent where there is nothing to get
  * @free: give it back; a buffer of which @alloc failed does not come here
  * @map: fill @vma, whose start is byte @off of the buffer. All checks are done, the flags that do
@@ -251,6 +258,7 @@ struct mmapdemo_file {
 struct mmapdemo_technique {
 	u32 id;
 	const char *name;
+	enum mmapdemo_where where;
 	int (*alloc)(struct mmapdemo_buf *buf);
 	void (*free)(struct mmapdemo_buf *buf);
 	int (*map)(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
@@ -449,6 +457,16 @@ void mmapdemo_ioctl_window_create_undo(struct mmapdemo_file *mf,
 int mmapdemo_ioctl_window_destroy(struct mmapdemo_file *mf, struct mmapdemo_window_destroy *arg);
 
 /* --- buf.c ------------------------------------------------------------------------------- */
+
+static inline bool mmapdemo_buf_is_ram(const struct mmapdemo_buf *buf)
+{
+	return buf->tech->where == MMAPDEMO_IN_RAM;
+}
+
+static inline bool mmapdemo_buf_is_device_memory(const struct mmapdemo_buf *buf)
+{
+	return buf->tech->where == MMAPDEMO_IN_MEM;
+}
 
 extern unsigned int mmapdemo_max_bufs;
 extern unsigned long mmapdemo_max_bytes;

@@ -134,7 +134,7 @@ static int place(struct mmapdemo_window *w)
 	dma_addr_t bus;
 	int ret;
 
-	if (w->buf->tech == &mmapdemo_tech_bar) {
+	if (mmapdemo_buf_is_device_memory(w->buf)) {
 		w->kind = MMAPDEMO_WKIND_MEM;
 		w->addr = w->buf->phys - mdev->mem.phys + w->off;
 		return 0;
@@ -295,7 +295,7 @@ static struct mmapdemo_buf *window_buf_get(struct mmapdemo_file *mf,
 
 	if (IS_ERR(buf))
 		return buf;
-	if (!buf->owner && buf->tech != &mmapdemo_tech_bar)
+	if (!buf->owner && !mmapdemo_buf_is_device_memory(buf))
 		ret = -EINVAL;
 	if (!ret)
 		ret = mmapdemo_who_check(&buf->object, mmapdemo_file_access(mf));

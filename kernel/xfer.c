@@ -36,8 +36,7 @@ static int bufs_get(struct mmapdemo_file *mf, const struct mmapdemo_dma_submit *
 
 	/* Regions are not for DMA, but for the whole of BAR2. */
 	ret = -EINVAL;
-	if ((*mem)->tech->id == MMAPDEMO_TECH_BAR || !(*mem)->owner ||
-	    (*dev)->tech != &mmapdemo_tech_bar)
+	if (!mmapdemo_buf_is_ram(*mem) || !(*mem)->owner || !mmapdemo_buf_is_device_memory(*dev))
 		goto put;
 	ret = mmapdemo_who_check(&(*dev)->object, mmapdemo_file_access(mf));
 	if (ret)
