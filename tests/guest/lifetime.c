@@ -180,9 +180,9 @@ static size_t map_everything(int fd, struct mapped *m, size_t max)
 		const struct subject *s = &subjects[i];
 		struct object o;
 
-		if (s->flags & (SUBJ_EXCL | SUBJ_RAW))
+		if (s->flags & (SUBJ_EXCL | SUBJ_RAW | SUBJ_BAR_TYPE))
 			continue;
-		if (s->region == REGION_NONE && s->cache == MMAPDEMO_CACHE_UC)
+		if (!subject_is_there(s, fd, NULL))
 			continue;
 		o = object_get_in(s, fd, PAGES);
 		object_tag(&o);

@@ -251,9 +251,9 @@ static void map_info_is_of_the_calling_process(const void *arg)
 
 void register_map_cache(void)
 {
-	subject_add(effective_cache_type_is_the_one_asked_for, 0, 0, 0,
-		    "effective_cache_type_is_the_one_asked_for");
-	subject_add(cache_type_survives_a_move, 0, 0, 0, "cache_type_survives_a_move");
+	subject_add_typed(effective_cache_type_is_the_one_asked_for, 0, 0, 0,
+			  "effective_cache_type_is_the_one_asked_for");
+	subject_add_typed(cache_type_survives_a_move, 0, 0, 0, "cache_type_survives_a_move");
 	subject_add(map_info_tells_bounds_of_the_piece, 0, 0, 0,
 		    "map_info_tells_bounds_of_the_piece");
 	TEST_ADD(cache_of_memory_is_write_back_or_refused);

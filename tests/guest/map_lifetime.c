@@ -330,7 +330,8 @@ static void handle_freed_while_mapped_keeps_the_pages(const void *arg)
 		struct mmapdemo_buf_alloc a;
 		void *q;
 
-		CHECK_OK(buf_try_alloc(o.fd, o.s->technique, o.s->cache, 0, o.len, &a));
+		CHECK_OK(buf_try_alloc(o.fd, o.s->technique, o.s->cache, o.s->alloc_flags, o.len,
+				       &a));
 		others[k] = a.out_handle;
 		q = map_rw(o.fd, a.out_len, a.out_offset);
 		CHECK_EQ(first_not(q, a.out_len, 0), a.out_len);
@@ -350,7 +351,7 @@ static void handle_freed_while_mapped_keeps_the_pages(const void *arg)
 	CHECK_EQ(free_mapped, free_before);
 	unmap(p + 2 * PAGE, o.len - 2 * PAGE);
 	CHECK_EQ(info_get(o.fd).out_mem_free,
-		 free_before + (o.s->technique == MMAPDEMO_TECH_BAR ? o.len : 0));
+		 free_before + (o.flags & SUBJ_DEVICE ? o.len : 0));
 }
 
 static void closed_file_leaves_the_mapping(const void *arg)

@@ -322,10 +322,10 @@ static struct object read_only_file(const void *arg)
 
 	/* The file is closed first: one that is exclusive has no second. */
 	object_put(&o);
-	if (s->region == REGION_NONE && s->cache == MMAPDEMO_CACHE_UC) {
+	if (s->flags & SUBJ_BAR_TYPE) {
 		int fd = dev_open(O_RDWR);
 
-		mem_cache_set(fd, MMAPDEMO_CACHE_UC);
+		mem_cache_set(fd, s->cache);
 		close(fd);
 	}
 	return object_get_in(s, dev_open(O_RDONLY | excl), PAGES);
@@ -471,22 +471,23 @@ static void read_only_buffer_refuses_every_write(const void *arg)
 	struct mmapdemo_buf_alloc a;
 	void *p;
 
-	CHECK_OK(buf_try_alloc(o.fd, o.s->technique, o.s->cache, MMAPDEMO_BUF_MAP_READ_ONLY,
-			       2 * PAGE, &a));
+	CHECK_OK(buf_try_alloc(o.fd, o.s->technique, o.s->cache,
+			       MMAPDEMO_BUF_MAP_READ_ONLY | o.s->alloc_flags, o.len, &a));
 	o.handle = a.out_handle;
 	o.offset = a.out_offset;
-	CHECK_EQ(buf_info(o.fd, a.out_handle).out_flags, MMAPDEMO_BUF_MAP_READ_ONLY);
+	CHECK_EQ(buf_info(o.fd, a.out_handle).out_flags,
+		 MMAPDEMO_BUF_MAP_READ_ONLY | o.s->alloc_flags);
 	refused_fd(&o, o.fd, PAGE, RW, MAP_SHARED, o.offset, -EACCES);
 	refused_fd(&o, o.fd, PAGE, PROT_WRITE, MAP_SHARED, o.offset, -EACCES);
-	p = map_ro(o.fd, 2 * PAGE, o.offset);
-	CHECK_EQ(first_not(p, 2 * PAGE, 0), 2 * PAGE);
+	p = map_ro(o.fd, o.len, o.offset);
+	CHECK_EQ(first_not(p, o.len, 0), o.len);
 	CHECK_EQ(touch_write(p, 1), SIGSEGV);
 	CHECK_EQ(mprotect(p, PAGE, RW), -1);
 	CHECK_EQ(errno, EACCES);
 	CHECK(!vm_flags_have(p, "mw"));
 	CHECK_EQ(pwrite(o.fd, "x", 1, o.offset), -1);
 	CHECK_EQ(errno, EACCES);
-	CHECK_EQ(first_not(p, 2 * PAGE, 0), 2 * PAGE);
+	CHECK_EQ(first_not(p, o.len, 0), o.len);
 }
 
 void register_map_policy(void)

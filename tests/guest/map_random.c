@@ -6,7 +6,12 @@
  * The model: an arena of slots, one page each. A slot holds nothing or (mapping, page of the
  * object, protection). Mappings of ours never merge, since VM_DONTEXPAND makes them special to the
  * kernel, so a mapping is a run of slots with one number.
+ *
+ * A slot is a page, and an eighth of a huge entry where there are such, and half of the mappings
+ * there are placed so that a huge entry fits in: entries of both kinds, and splits of the huge ones. What is mapped by the code of
+ * another row gets a tenth of the steps; MMAPDEMO_TEST_STEPS asks for another number than 10,000.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +19,7 @@
 
 #define SLOTS	48
 #define PAGES	16
-#define STEPS	10000
+#define STEPS	10000	/* of a technique; in 0.5 to 1.5 s on an emulated processor */
 #define RW	(PROT_READ | PROT_WRITE)
 
 struct slot {
@@ -28,6 +33,8 @@ struct model {
 	char *arena;
 	struct slot slots[SLOTS];
 	u32 next_id;
+	u64 unit;		/* bytes of a slot */
+	unsigned int huge;	/* huge entries seen */
 	u64 rnd;
 };
 
@@ -70,17 +77,23 @@ static void model_clear(struct model *m, unsigned int from, unsigned int n)
 /* An empty range of the arena stays reserved, so that nothing else of the process lands in it. */
 static void reserve(struct model *m, unsigned int from, unsigned int n)
 {
-	CHECK_SYS(mmap(m->arena + from * PAGE, n * PAGE, PROT_NONE,
+	CHECK_SYS(mmap(m->arena + from * m->unit, n * m->unit, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 }
 
 static void step_map(struct model *m)
 {
-	unsigned int n = 1 + pick(m, 8), at = pick(m, SLOTS - n), page = pick(m, PAGES - n);
+	unsigned int n = 1 + pick(m, 8), at, page;
 	int prot = pick(m, 4) ? RW : PROT_READ;
 
-	CHECK_SYS(mmap(m->arena + at * PAGE, n * PAGE, prot, MAP_SHARED | MAP_FIXED, m->o.fd,
-		       m->o.offset + page * PAGE));
+	if ((m->o.flags & SUBJ_HUGE) && pick(m, 2))
+		n = 8 + pick(m, PAGES - 8);
+	at = pick(m, SLOTS - n);
+	page = pick(m, PAGES - n);
+	if (n > 8)
+		page = at % 8 + n <= PAGES ? at % 8 : page;
+	CHECK_SYS(mmap(m->arena + at * m->unit, n * m->unit, prot, MAP_SHARED | MAP_FIXED, m->o.fd,
+		       m->o.offset + page * m->unit));
 	model_clear(m, at, n);
 	m->next_id++;
 	for (unsigned int i = 0; i < n; i++)
@@ -91,7 +104,7 @@ static void step_unmap(struct model *m)
 {
 	unsigned int n = 1 + pick(m, 6), at = pick(m, SLOTS - n);
 
-	unmap(m->arena + at * PAGE, n * PAGE);
+	unmap(m->arena + at * m->unit, n * m->unit);
 	reserve(m, at, n);
 	model_clear(m, at, n);
 }
@@ -109,8 +122,8 @@ static void step_move(struct model *m)
 	to = pick(m, SLOTS - n);
 	if (to < from + n && from < to + n)
 		return;
-	CHECK_SYS(mremap(m->arena + from * PAGE, n * PAGE, n * PAGE,
-			 MREMAP_MAYMOVE | MREMAP_FIXED, m->arena + to * PAGE));
+	CHECK_SYS(mremap(m->arena + from * m->unit, n * m->unit, n * m->unit,
+			 MREMAP_MAYMOVE | MREMAP_FIXED, m->arena + to * m->unit));
 	reserve(m, from, n);
 	model_clear(m, to, n);
 	memcpy(moved, &m->slots[from], n * sizeof(moved[0]));
@@ -131,7 +144,7 @@ static void step_protect(struct model *m)
 		return;
 	while (from + n < SLOTS && m->slots[from + n].id && pick(m, 5))
 		n++;
-	CHECK_SYS(mprotect(m->arena + from * PAGE, n * PAGE, prot));
+	CHECK_SYS(mprotect(m->arena + from * m->unit, n * m->unit, prot));
 	for (unsigned int i = from; i < from + n; i++) {
 		if (m->slots[i].prot == prot)
 			continue;
@@ -154,24 +167,46 @@ static void step_shrink(struct model *m)
 		n++;
 	if (n < 2)
 		return;
-	CHECK_SYS(mremap(m->arena + from * PAGE, n * PAGE, PAGE, 0));
+	CHECK_SYS(mremap(m->arena + from * m->unit, n * m->unit, m->unit, 0));
 	reserve(m, from + 1, n - 1);
 	model_clear(m, from + 1, n - 1);
 }
 
 static void check_slot(struct model *m)
 {
-	unsigned int i = pick(m, SLOTS);
-	char *p = m->arena + i * PAGE;
+	unsigned int i = pick(m, SLOTS), in;
+	char *p = m->arena + i * m->unit;
+	struct mmapdemo_map_info info;
 
 	if (!m->slots[i].id) {
 		CHECK_EQ(touch_read(p, NULL), 11 /* SIGSEGV */);
 		return;
 	}
-	object_verify_page(&m->o, p, m->slots[i].page);
-	CHECK_EQ(map_info(m->o.fd, p).out_offset - m->o.offset + p -
-		 (char *)(uintptr_t)map_info(m->o.fd, p).out_start,
-		 m->slots[i].page * PAGE);
+	in = pick(m, m->unit / PAGE);
+	object_verify_page(&m->o, p + in * PAGE, m->slots[i].page * (m->unit / PAGE) + in);
+	info = map_info(m->o.fd, p);
+	CHECK_EQ(info.out_offset - m->o.offset + (uintptr_t)p - info.out_start,
+		 m->slots[i].page * m->unit);
+	m->huge += info.out_entry_shift > 12;
+}
+
+static unsigned int steps_of(const struct subject *s)
+{
+	const char *text = getenv("MMAPDEMO_TEST_STEPS");
+	unsigned int steps = text && atoi(text) > 0 ? (unsigned int)atoi(text) : STEPS;
+
+	return s->region != REGION_NONE || s->flags & SUBJ_BAR_TYPE ? steps / 10 : steps;
+}
+
+/* Empty, and a slot of it begins where a huge entry may. */
+static char *arena_get(u64 len, u64 align)
+{
+	char *p = map_reserve(len + align), *at = p + (align - (uintptr_t)p % align) % align;
+
+	if (at > p)
+		unmap(p, at - p);
+	unmap(at + len, p + align - at);
+	return at;
 }
 
 static void random_steps_match_the_model(const void *arg)
@@ -179,14 +214,17 @@ static void random_steps_match_the_model(const void *arg)
 	static void (*const steps[])(struct model *) = {
 		step_map, step_map, step_unmap, step_move, step_move, step_protect, step_shrink,
 	};
-	struct model m = { .rnd = test_seed() };
+	struct model m = { .rnd = test_seed(), .unit = PAGE };
+	unsigned int steps_wanted = steps_of(arg);
 
 	m.o = object_get(arg, PAGES);
-	m.arena = map_reserve(SLOTS * PAGE);
+	if (m.o.flags & SUBJ_HUGE)
+		m.unit = m.o.len / PAGES;
+	m.arena = arena_get(SLOTS * m.unit, m.o.flags & SUBJ_HUGE ? m.o.len / 2 : PAGE);
 	if (m.o.s->region == MMAPDEMO_REGION_EXAMPLE)
 		FAIL("the example has too few pages for this test");
 	object_tag(&m.o);
-	for (unsigned int i = 0; i < STEPS; i++) {
+	for (unsigned int i = 0; i < steps_wanted; i++) {
 		unsigned int kind = pick(&m, ARRAY_SIZE(steps)), have, want;
 
 		steps[kind](&m);
@@ -198,7 +236,11 @@ static void random_steps_match_the_model(const void *arg)
 		if (i % 8 == 0)
 			check_slot(&m);
 	}
-	unmap(m.arena, SLOTS * PAGE);
+	if (m.o.flags & SUBJ_HUGE) {
+		diag("%u huge entries seen", m.huge);
+		CHECK(m.huge > 0);
+	}
+	unmap(m.arena, SLOTS * m.unit);
 	CHECK_EQ(buf_vmas(m.o.fd, m.o.handle), 0);
 }
 
@@ -208,7 +250,7 @@ void register_map_random(void)
 		const struct subject *s = &subjects[i];
 
 		/* Its four pages are too few; its code is that of `pages`. */
-		if (s->region != MMAPDEMO_REGION_EXAMPLE)
+		if (s->region != MMAPDEMO_REGION_EXAMPLE && !(s->flags & SUBJ_TYPED))
 			test_add(random_steps_match_the_model, s, 30000,
 				 "map_%s_random_steps_match_the_model", s->name);
 	}

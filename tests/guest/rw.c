@@ -226,7 +226,7 @@ void register_rw(void)
 	for (size_t i = 0; i < num_subjects; i++) {
 		const struct subject *s = &subjects[i];
 
-		if (s->flags & (SUBJ_REGS | SUBJ_EXCL))
+		if (s->flags & (SUBJ_REGS | SUBJ_EXCL | SUBJ_TYPED))
 			continue;
 		test_add(shows_what_a_mapping_shows, s, 0, "rw_%s_shows_what_a_mapping_shows",
 			 s->name);

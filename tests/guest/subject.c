@@ -12,23 +12,35 @@
 
 #define TAG	0x7a600000u
 
-/* remap_pfn_range() itself adds VM_IO, also where there is no I/O. */
+#define MEMORY(t)	MMAPDEMO_TECH_##t, REGION_NONE
+#define REGION(t, r)	MMAPDEMO_TECH_##t, MMAPDEMO_REGION_##r
+#define BAR_FLAGS	(SUBJ_PFN | SUBJ_IO | SUBJ_DEVICE)
+#define REMAP_FLAGS	(SUBJ_PFN | SUBJ_IO)	/* remap_pfn_range() adds VM_IO, I/O or not */
+#define REGS_FLAGS	(REMAP_FLAGS | SUBJ_STANDING | SUBJ_REGS | SUBJ_DONTCOPY)
+#define EXCL_FLAGS	(REMAP_FLAGS | SUBJ_STANDING | SUBJ_EXCL)
+
 const struct subject subjects[] = {
-	{ "bar", MMAPDEMO_TECH_BAR, REGION_NONE, MMAPDEMO_CACHE_WC, SUBJ_PFN | SUBJ_IO },
-	{ "bar_uc", MMAPDEMO_TECH_BAR, REGION_NONE, MMAPDEMO_CACHE_UC, SUBJ_PFN | SUBJ_IO },
-	{ "pages", MMAPDEMO_TECH_PAGES, REGION_NONE, MMAPDEMO_CACHE_WB, SUBJ_PFN | SUBJ_IO },
-	{ "vmalloc", MMAPDEMO_TECH_VMALLOC, REGION_NONE, MMAPDEMO_CACHE_WB, SUBJ_LAZY },
-	{ "coherent", MMAPDEMO_TECH_COHERENT, REGION_NONE, MMAPDEMO_CACHE_WB, SUBJ_PFN | SUBJ_IO },
-	{ "example", MMAPDEMO_TECH_PAGES, MMAPDEMO_REGION_EXAMPLE, MMAPDEMO_CACHE_WB,
-	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING },
-	{ "user_page", MMAPDEMO_TECH_BAR, MMAPDEMO_REGION_USER_PAGE, MMAPDEMO_CACHE_UC,
-	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING | SUBJ_REGS | SUBJ_DONTCOPY },
-	{ "ctrl", MMAPDEMO_TECH_BAR, MMAPDEMO_REGION_CTRL, MMAPDEMO_CACHE_UC,
-	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING | SUBJ_REGS | SUBJ_DONTCOPY | SUBJ_RAW },
-	{ "mem", MMAPDEMO_TECH_BAR, MMAPDEMO_REGION_MEM, MMAPDEMO_CACHE_WC,
-	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING | SUBJ_EXCL },
-	{ "alias", MMAPDEMO_TECH_BAR, MMAPDEMO_REGION_ALIAS, MMAPDEMO_CACHE_UC,
-	  SUBJ_PFN | SUBJ_IO | SUBJ_STANDING | SUBJ_EXCL },
+	{ "bar", MEMORY(BAR), MMAPDEMO_CACHE_WC, BAR_FLAGS, 0 },
+	{ "bar_uc", MEMORY(BAR), MMAPDEMO_CACHE_UC, BAR_FLAGS | SUBJ_BAR_TYPE, 0 },
+	{ "bar_fault", MEMORY(BAR_FAULT), MMAPDEMO_CACHE_WC, BAR_FLAGS | SUBJ_LAZY, 0 },
+	{ "bar_fault_uc", MEMORY(BAR_FAULT), MMAPDEMO_CACHE_UC,
+	  BAR_FLAGS | SUBJ_LAZY | SUBJ_BAR_TYPE | SUBJ_TYPED, 0 },
+	{ "bar_around", MEMORY(BAR_FAULT), MMAPDEMO_CACHE_WC, BAR_FLAGS | SUBJ_LAZY | SUBJ_AROUND,
+	  MMAPDEMO_BUF_FAULT_AROUND },
+	{ "bar_huge", MEMORY(BAR_HUGE), MMAPDEMO_CACHE_WC, BAR_FLAGS | SUBJ_LAZY | SUBJ_HUGE, 0 },
+	{ "bar_huge_uc", MEMORY(BAR_HUGE), MMAPDEMO_CACHE_UC,
+	  BAR_FLAGS | SUBJ_LAZY | SUBJ_HUGE | SUBJ_BAR_TYPE | SUBJ_TYPED, 0 },
+	{ "pages", MEMORY(PAGES), MMAPDEMO_CACHE_WB, REMAP_FLAGS, 0 },
+	{ "pages_wc", MEMORY(PAGES), MMAPDEMO_CACHE_WC, REMAP_FLAGS | SUBJ_RAM_TYPE, 0 },
+	{ "pages_uc", MEMORY(PAGES), MMAPDEMO_CACHE_UC, REMAP_FLAGS | SUBJ_RAM_TYPE, 0 },
+	{ "vmalloc", MEMORY(VMALLOC), MMAPDEMO_CACHE_WB, SUBJ_LAZY, 0 },
+	{ "coherent", MEMORY(COHERENT), MMAPDEMO_CACHE_WB, REMAP_FLAGS, 0 },
+	{ "noncontig", MEMORY(NONCONTIG), MMAPDEMO_CACHE_WB, SUBJ_GONE, 0 },
+	{ "example", REGION(PAGES, EXAMPLE), MMAPDEMO_CACHE_WB, REMAP_FLAGS | SUBJ_STANDING, 0 },
+	{ "user_page", REGION(BAR, USER_PAGE), MMAPDEMO_CACHE_UC, REGS_FLAGS, 0 },
+	{ "ctrl", REGION(BAR, CTRL), MMAPDEMO_CACHE_UC, REGS_FLAGS | SUBJ_RAW, 0 },
+	{ "mem", REGION(BAR, MEM), MMAPDEMO_CACHE_WC, EXCL_FLAGS, 0 },
+	{ "alias", REGION(BAR, ALIAS), MMAPDEMO_CACHE_UC, EXCL_FLAGS, 0 },
 };
 
 const size_t num_subjects = ARRAY_SIZE(subjects);
@@ -42,9 +54,18 @@ const struct subject *subject_named(const char *name)
 	FAIL("no subject is called %s", name);
 }
 
-static bool is_uc_bar(const struct subject *s)
+bool subject_is_there(const struct subject *s, int fd, const char **why)
 {
-	return s->region == REGION_NONE && s->cache == MMAPDEMO_CACHE_UC;
+	struct mmapdemo_info i = info_get(fd);
+	const char *missing = NULL;
+
+	if (s->technique > MMAPDEMO_TECH_COHERENT && !(i.out_techniques >> s->technique & 1))
+		missing = "INFO's out_techniques does not list it";
+	else if ((s->flags & SUBJ_RAM_TYPE) && !(i.out_caps & MMAPDEMO_CAP_RAM_TYPES))
+		missing = "INFO's out_caps has no MMAPDEMO_CAP_RAM_TYPES";
+	if (missing && why)
+		*why = missing;
+	return !missing;
 }
 
 struct object object_get_in(const struct subject *s, int fd, unsigned int pages)
@@ -52,11 +73,15 @@ struct object object_get_in(const struct subject *s, int fd, unsigned int pages)
 	struct object o = { .s = s, .fd = fd, .flags = s->flags };
 	struct mmapdemo_region_info r;
 	struct mmapdemo_buf_alloc a;
+	u64 len = pages * PAGE, huge;
+	const char *why;
 
+	if (!subject_is_there(s, fd, &why))
+		test_skip("%s: %s", s->name, why);
 	/* The DMA API maps its memory page by page where an IOMMU made it one range. */
 	if (s->technique == MMAPDEMO_TECH_COHERENT &&
 	    (info_get(fd).out_state & MMAPDEMO_STATE_IOMMU))
-		o.flags &= ~(SUBJ_PFN | SUBJ_IO);
+		o.flags = (o.flags & ~(SUBJ_PFN | SUBJ_IO)) | SUBJ_GONE;
 	if (s->region != REGION_NONE) {
 		r = region_get(fd, s->region);
 		o.handle = r.out_handle;
@@ -66,12 +91,17 @@ struct object object_get_in(const struct subject *s, int fd, unsigned int pages)
 		CHECK_EQ(r.out_cache, s->cache);
 		return o;
 	}
-	CHECK_OK(buf_try_alloc(fd, s->technique, s->cache, 0, pages * PAGE, &a));
+	if (s->flags & SUBJ_HUGE) {
+		huge = info_get(fd).out_huge_size;
+		CHECK(huge > PAGE && !(huge & (huge - 1)));
+		len = 2 * huge;
+	}
+	CHECK_OK(buf_try_alloc(fd, s->technique, s->cache, s->alloc_flags, len, &a));
 	o.handle = a.out_handle;
 	o.offset = a.out_offset;
 	o.len = a.out_len;
 	CHECK_EQ(a.out_cache, s->cache);
-	CHECK_EQ(a.out_len, pages * PAGE);
+	CHECK_EQ(a.out_len, len);
 	return o;
 }
 
@@ -117,15 +147,18 @@ static void cache_restore_later(void)
 
 struct object object_get(const struct subject *s, unsigned int pages)
 {
+	const char *why;
 	int fd;
 
 	if (s->flags & SUBJ_RAW)
 		raw_bar_require(true);
-	if (is_uc_bar(s))
-		cache_restore_later();
 	fd = dev_open(O_RDWR | (s->flags & SUBJ_EXCL ? O_EXCL : 0));
-	if (is_uc_bar(s))
-		CHECK_OK(mem_cache_set(fd, MMAPDEMO_CACHE_UC));
+	if (!subject_is_there(s, fd, &why))
+		test_skip("%s: %s", s->name, why);
+	if (s->flags & SUBJ_BAR_TYPE) {
+		cache_restore_later();
+		CHECK_OK(mem_cache_set(fd, s->cache));
+	}
 	return object_get_in(s, fd, pages);
 }
 
@@ -175,7 +208,7 @@ void object_verify_page(const struct object *o, const void *page, u64 n)
 		     want);
 }
 
-void subject_add(test_fn fn, u32 with, u32 without, unsigned int limit_ms, const char *what)
+void subject_add_typed(test_fn fn, u32 with, u32 without, unsigned int limit_ms, const char *what)
 {
 	for (size_t i = 0; i < num_subjects; i++) {
 		const struct subject *s = &subjects[i];
@@ -183,4 +216,9 @@ void subject_add(test_fn fn, u32 with, u32 without, unsigned int limit_ms, const
 		if ((s->flags & with) == with && !(s->flags & without))
 			test_add(fn, s, limit_ms, "map_%s_%s", s->name, what);
 	}
+}
+
+void subject_add(test_fn fn, u32 with, u32 without, unsigned int limit_ms, const char *what)
+{
+	subject_add_typed(fn, with, without | SUBJ_TYPED, limit_ms, what);
 }

@@ -3,7 +3,8 @@
  * subject.h - the table of things that can be mapped: every technique and every standing region.
  *
  * A case that holds for all of them is written once and registered per row, so that each
- * combination is a test of its own name: map_<subject>_<case>.
+ * combination is a test of its own name: map_<subject>_<case>. What a kernel or device does not
+ * have according to INFO is skipped, and says so; map_techniques.c holds what must be there.
  */
 #ifndef GUEST_SUBJECT_H
 #define GUEST_SUBJECT_H
@@ -19,6 +20,13 @@
 #define SUBJ_RAW	0x20	/* needs allow_raw_bar and CAP_SYS_RAWIO */
 #define SUBJ_EXCL	0x40	/* needs O_EXCL, so no second file can be open */
 #define SUBJ_LAZY	0x80	/* pages appear at the first touch */
+#define SUBJ_DEVICE	0x100	/* allocated in device memory */
+#define SUBJ_AROUND	0x200	/* up to 16 pages appear at one touch */
+#define SUBJ_HUGE	0x400	/* INFO's out_huge_size bytes appear at one touch; two of them long */
+#define SUBJ_RAM_TYPE	0x800	/* system memory whose cache type is changed */
+#define SUBJ_BAR_TYPE	0x1000	/* needs BAR2 to have another type than at first */
+#define SUBJ_GONE	0x2000	/* entries that are dropped do not come back */
+#define SUBJ_TYPED	0x4000	/* a row above with another cache type: where types matter only */
 
 struct subject {
 	const char *name;
@@ -26,6 +34,7 @@ struct subject {
 	u32 region;		/* MMAPDEMO_REGION_*, or REGION_NONE: allocated */
 	u32 cache;		/* effective type, MMAPDEMO_CACHE_* */
 	u32 flags;
+	u32 alloc_flags;	/* MMAPDEMO_BUF_* */
 };
 
 /* One object of a subject, with the file it belongs to. */
@@ -41,7 +50,13 @@ struct object {
 extern const struct subject subjects[];
 extern const size_t num_subjects;
 
-/* Of this many pages where the subject is allocated; the test's own file. */
+/* Can this kernel and device do it? If not, *why (which may be NULL) says what is missing. */
+bool subject_is_there(const struct subject *s, int fd, const char **why);
+
+/*
+ * Of this many pages where the subject is allocated, more where SUBJ_HUGE says so; the test's own
+ * file. SKIPs what is not there.
+ */
 struct object object_get(const struct subject *s, unsigned int pages);
 /* Another one in a file that is open already. */
 struct object object_get_in(const struct subject *s, int fd, unsigned int pages);
@@ -58,7 +73,13 @@ u64 object_live_pages(const struct object *o);
 
 const struct subject *subject_named(const char *name);
 
-/* Register fn once per subject that has all of `with` and none of `without`. */
+/*
+ * Register fn once per subject that has all of `with` and none of `without`. Rows with SUBJ_TYPED
+ * are for subject_add_typed().
+ */
 void subject_add(test_fn fn, u32 with, u32 without, unsigned int limit_ms, const char *what);
+/* Likewise, and for every cache type. */
+void subject_add_typed(test_fn fn, u32 with, u32 without, unsigned int limit_ms,
+		       const char *what);
 
 #endif /* GUEST_SUBJECT_H */
