@@ -88,7 +88,7 @@ named = {word for name, page in man.items() if name.endswith(".3")
          for word in re.findall(r"\w+", page.split(".SH NAME")[1].split(" - ")[0])}
 with open(f"{root}/userspace/lib/libmmapdemo.map") as f:
     exported = set(re.findall(r"^\t(mmd_\w+);", f.read(), re.M))
-for name in ("mmio.h", "queue.h"):
+for name in ("mmio.h", "queue.h", "uring.h"):
     with open(f"{root}/userspace/include/mmapdemo/{name}") as f:
         exported |= set(re.findall(r"^static inline .*?\b(mmd_\w+)\(", f.read(), re.M))
 tap.check("functions_were_found", len(exported) > 45, exported)
@@ -101,7 +101,7 @@ tap.check("every_page_is_installed", installed == set(man), f"{installed}\n{set(
 
 # Prototypes in the synopsis, compared without markup and white space.
 header = ""
-for name in ("mmapdemo.h", "mmio.h", "queue.h"):
+for name in ("mmapdemo.h", "mmio.h", "queue.h", "uring.h"):
     with open(f"{root}/userspace/include/mmapdemo/{name}") as f:
         header += f.read()
 

@@ -14,7 +14,7 @@ root, cc, cxx = sys.argv[1], sys.argv[2].split(), sys.argv[3].split()
 tap = Tap()
 
 HEADERS = ["linux/mmapdemo_hw.h", "linux/mmapdemo.h", "mmapdemo/mmio.h", "mmapdemo/mmapdemo.h",
-           "mmapdemo/queue.h"]
+           "mmapdemo/queue.h", "mmapdemo/uring.h"]
 LANGUAGES = {
     "c99": cc + ["-x", "c", "-std=c99"],
     "c11": cc + ["-x", "c", "-std=c11"],
@@ -87,6 +87,33 @@ int f(struct mmd_device *dev)
 	if (!mmd_queue_arm(q, q->head) && mmd_queue_poll(q, &done))
 		return 1;
 	return mmd_queue_destroy(q);
+}
+""")
+
+    compile_text(f"calls_of_version_3_{language}", compiler, """
+#include <mmapdemo/uring.h>
+int f(struct mmd_device *dev, void *memory, struct io_uring_sqe *entry, struct io_uring_cqe *cqe);
+int f(struct mmd_device *dev, void *memory, struct io_uring_sqe *entry, struct io_uring_cqe *cqe)
+{
+	struct mmd_queue_attr attr = { MMD_QUEUE_KERNEL, 0, 0, 0, 0, 0 };
+	struct mmapdemo_hw_sqe sqe;
+	struct mmapdemo_hw_cqe record;
+	struct mmd_queue_submit submit = { &sqe, &record, 0, 1, 1, 1, 0, 0, 0 };
+	struct mmd_completion done;
+	struct mmd_queue *q;
+	uint32_t handle;
+	int fd;
+
+	if (mmd_buf_pin(dev, memory, 4096, MMAPDEMO_PIN_READ_ONLY, &handle) ||
+	    mmd_buf_sync(dev, handle, 0, 4096, MMAPDEMO_SYNC_FOR_DEVICE) ||
+	    mmd_buf_export(dev, handle, &fd) || mmd_queue_create(dev, &attr, &q))
+		return 1;
+	mmd_sqe_nop(&sqe, 1);
+	if (mmd_queue_submit(q, &submit))
+		return 1;
+	mmd_cqe_read(&record, &done);
+	mmd_uring_prep_submit(entry, mmd_fd(dev), q, &sqe, 1);
+	return mmd_uring_result(cqe, &done);
 }
 """)
 

@@ -45,14 +45,15 @@ with tempfile.TemporaryDirectory() as d:
     pc = one("/libmmapdemo.pc")
     tool = one("/bin/mmapdemo")
     static = one("/libmmapdemo.a")
-    one("/libmmapdemo.so.0.1.0")
+    one("/libmmapdemo.so.0.3.0")
     for page in ("man1/mmapdemo.1", "man3/libmmapdemo.3", "man4/mmapdemo.4"):
         one(f"/{page}")
     for header, origin in (("linux/mmapdemo.h", "kernel/include/uapi/linux/mmapdemo.h"),
                            ("linux/mmapdemo_hw.h", "kernel/include/uapi/linux/mmapdemo_hw.h"),
                            ("mmapdemo/mmapdemo.h", "userspace/include/mmapdemo/mmapdemo.h"),
                            ("mmapdemo/mmio.h", "userspace/include/mmapdemo/mmio.h"),
-                           ("mmapdemo/queue.h", "userspace/include/mmapdemo/queue.h")):
+                           ("mmapdemo/queue.h", "userspace/include/mmapdemo/queue.h"),
+                           ("mmapdemo/uring.h", "userspace/include/mmapdemo/uring.h")):
         path = one(f"/include/{header}")
         tap.check(f"header_is_the_same_{os.path.basename(header)}",
                   path and filecmp.cmp(path, f"{root}/{origin}", shallow=False))
@@ -63,7 +64,7 @@ with tempfile.TemporaryDirectory() as d:
     flags = tap.command("pkg_config", ["pkg-config", "--cflags", "--libs", "libmmapdemo"], env=env).split()
     tap.check("pkg_config_version",
               tap.command("pkg_config_modversion", ["pkg-config", "--modversion", "libmmapdemo"],
-                          env=env).strip() == "0.1.0")
+                          env=env).strip() == "0.3.0")
 
     source = os.path.join(d, "program.c")
     with open(source, "w") as f:
@@ -79,5 +80,5 @@ with tempfile.TemporaryDirectory() as d:
         tap.check(f"output_{name}", out.startswith("-2 ") and "lsmod" in out, out)
 
     out = tap.command("installed_tool_runs", [tool, "--version"], cwd=d)
-    tap.check("installed_tool_version", out == "mmapdemo 0.1.0\n", out)
+    tap.check("installed_tool_version", out == "mmapdemo 0.3.0\n", out)
 tap.finish()

@@ -159,6 +159,8 @@ static int fail_with_estrange(struct mock *mock, unsigned long cmd, void *arg)
 	return -ESTRPIPE;
 }
 
+static unsigned char object[256];
+
 /* Every call passes an errno it has never heard of, and leaves its output as it was. */
 static void calls_failing_pass_errno_and_leave_output(void **state)
 {
@@ -173,10 +175,14 @@ static void calls_failing_pass_errno_and_leave_output(void **state)
 		struct mmd_dma_result result;
 		uint64_t value;
 		uint32_t window;
+		uint32_t handle;
+		int fd;
 		struct mmd_queue *queue;
 		struct mmd_queue_info queue_info;
 	} out;
 	struct mmd_queue queue = { .dev = dev, .handle = 1 };
+	struct mmd_queue_submit submit = { .submitted = POISON, .collected = POISON };
+	const struct mmd_queue_attr kernel = { .flags = MMD_QUEUE_KERNEL };
 
 	(void)state;
 #define FAILS(call) do { \
@@ -203,6 +209,13 @@ static void calls_failing_pass_errno_and_leave_output(void **state)
 	FAILS(mmd_window_destroy(dev, 1));
 	FAILS(mmd_queue_create(dev, NULL, &out.queue));
 	FAILS(mmd_queue_info(&queue, &out.queue_info));
+	FAILS(mmd_queue_create(dev, &kernel, &out.queue));
+	FAILS(mmd_buf_pin(dev, object, 4096, 0, &out.handle));
+	FAILS(mmd_buf_sync(dev, 1, 0, 4096, MMAPDEMO_SYNC_FOR_CPU));
+	FAILS(mmd_buf_export(dev, 1, &out.fd));
+	FAILS(mmd_queue_submit(&queue, &submit));
+	assert_int_equal(submit.submitted, POISON);
+	assert_int_equal(submit.collected, POISON);
 #undef FAILS
 	mmd_close(dev);
 }
@@ -223,7 +236,8 @@ static int reply_info(struct mock *mock, unsigned long cmd, void *arg)
 		.out_page_size = 15, .out_num_queues = 16, .out_num_windows = 17,
 		.out_max_queues = 18, .out_max_windows = 19, .out_queue_log2n_min = 20,
 		.out_queue_log2n_max = 21, .out_queue_max_len = 22, .out_queue_max_list = 23,
-		.out_irq_gap_min_ns = 24, .out_engine = 25,
+		.out_irq_gap_min_ns = 24, .out_engine = 25, .out_techniques = 0x1fe,
+		.out_caps = 27, .out_huge_size = 28,
 	};
 	/* As long as the field: no terminator to rely on. */
 	memset(info->out_bus_id, 'x', sizeof(info->out_bus_id));
@@ -265,41 +279,56 @@ static void info_fills_every_member(void **state)
 	assert_int_equal(info.queue_max_list, 23);
 	assert_int_equal(info.irq_gap_min_ns, 24);
 	assert_int_equal(info.engine, 25);
+	assert_int_equal(info.techniques, 0x1fe);
+	assert_int_equal(info.caps, 27);
+	assert_int_equal(info.huge_size, 28);
 	mmd_close(dev);
 }
 
-/* A driver of API version 1: whether it takes the longer structure or refuses it, it is understood. */
+/* A driver before this one: whether it takes the longer structure or refuses it, it is understood. */
 static int reply_old_driver(struct mock *mock, unsigned long cmd, void *arg)
 {
 	struct mmapdemo_info *info = arg;
+	uint32_t version = (uint32_t)mock->efd;
+	uint32_t known = version == 1 ? MMAPDEMO_INFO_SIZE_V1 : MMAPDEMO_INFO_SIZE_V2;
 
 	assert_int_equal(cmd, MMAPDEMO_IOC_INFO);
-	if (mock->step && info->size != MMAPDEMO_INFO_SIZE_V1)
+	if (mock->step && info->size > known)
 		return mock->step;
-	info->out_api_version = 1;
+	info->out_api_version = version;
 	info->out_mem_size = 4711;
+	/* It fills what it knows; the structure may end after it. */
+	if (version == 2 && info->size >= MMAPDEMO_INFO_SIZE_V2)
+		info->out_num_queues = 8;
 	return 0;
 }
 
-static void info_of_an_old_driver_has_no_queues(void **state)
+static void info_of_an_old_driver_is_understood(void **state)
 {
 	static const int answers[] = { 0, -EINVAL, -E2BIG };
 	size_t i;
+	int version;
 
 	(void)state;
-	for (i = 0; i < ARRAY_SIZE(answers); i++) {
-		struct mock mock = { .reply = reply_old_driver, .step = answers[i] };
+	for (i = 0; i < 2 * ARRAY_SIZE(answers); i++) {
+		struct mock mock = { .reply = reply_old_driver, .step = answers[i / 2] };
 		struct mmd_device *dev = NULL;
 		struct mmd_info info;
 
+		version = i % 2 ? 2 : 1;
+		mock.efd = version;
 		assert_int_equal(mmd_open_backend(&mock_backend, &mock, NULL, 0, &dev), 0);
 		poison(&info, sizeof(info));
 		assert_int_equal(mmd_info(dev, &info), 0);
-		assert_int_equal(info.api_version, 1);
+		assert_int_equal(info.api_version, version);
 		assert_int_equal(info.mem_size, 4711);
-		assert_int_equal(info.num_queues, 0);
+		assert_int_equal(info.num_queues, version == 2 ? 8 : 0);
 		assert_int_equal(info.num_windows, 0);
 		assert_int_equal(info.engine, 0);
+		/* bar, pages, vmalloc, coherent: what there was from the beginning. */
+		assert_int_equal(info.techniques, 0x1e);
+		assert_int_equal(info.caps, 0);
+		assert_int_equal(info.huge_size, 0);
 		mmd_close(dev);
 	}
 }
@@ -341,6 +370,7 @@ static int reply_buffers(struct mock *mock, unsigned long cmd, void *arg)
 		m->out_technique = 4;
 		m->out_cache = 5;
 		m->out_present = 6;
+		m->out_entry_shift = 7;
 	} else if (cmd == MMAPDEMO_IOC_REG_READ) {
 		struct mmapdemo_reg_access *r = arg;
 
@@ -424,6 +454,7 @@ static void region_buf_and_map_info_pass_everything(void **state)
 	assert_int_equal(map.technique, 4);
 	assert_int_equal(map.cache, 5);
 	assert_int_equal(map.present, 6);
+	assert_int_equal(map.entry_shift, 7);
 
 	assert_int_equal(mmd_buf_free(dev, 43), 0);
 	freed = mock_arg(&mock, 3, MMAPDEMO_IOC_BUF_FREE);
@@ -463,8 +494,6 @@ static void reg_access_and_cache_set_pass_everything(void **state)
 }
 
 /* --- read and write ----------------------------------------------------------------------- */
-
-static unsigned char object[256];
 
 /* The object in pieces of at most 100 bytes, with a signal before each but the first. */
 static ssize_t transfer_pieces(struct mock *mock, uint64_t offset, void *data, size_t len)
@@ -616,7 +645,7 @@ int main(void)
 		cmocka_unit_test(open_node_that_is_none),
 		cmocka_unit_test(calls_failing_pass_errno_and_leave_output),
 		cmocka_unit_test(info_fills_every_member),
-		cmocka_unit_test(info_of_an_old_driver_has_no_queues),
+		cmocka_unit_test(info_of_an_old_driver_is_understood),
 		cmocka_unit_test(buf_alloc_passes_request_and_result),
 		cmocka_unit_test(region_buf_and_map_info_pass_everything),
 		cmocka_unit_test(reg_access_and_cache_set_pass_everything),

@@ -43,7 +43,7 @@ static void names_round_trip(void **state)
 {
 	(void)state;
 	check_round_trip(mmd_technique_name, mmd_technique_value, MMAPDEMO_TECH_BAR,
-			 MMAPDEMO_TECH_COHERENT);
+			 MMAPDEMO_TECH_MAX);
 	check_round_trip(mmd_cache_name, mmd_cache_value, MMAPDEMO_CACHE_DEFAULT,
 			 MMAPDEMO_CACHE_UC_MINUS);
 	check_round_trip(mmd_region_name, mmd_region_value, MMAPDEMO_REGION_EXAMPLE,
@@ -52,8 +52,20 @@ static void names_round_trip(void **state)
 	check_round_trip(mmd_hw_error_name, mmd_hw_error_value, MMAPDEMO_ERR_NONE,
 			 MMAPDEMO_ERR_MAX);
 	assert_string_equal(mmd_technique_name(0), "unknown");
+	assert_string_equal(mmd_technique_name(MMAPDEMO_TECH_BAR_HUGE), "bar-huge");
 	assert_string_equal(mmd_reg_access_name(MMD_REG_W1C), "W1C");
 	assert_string_equal(mmd_reg_access_name(0), "unknown");
+}
+
+static void technique_is_device_for_the_bar_ones(void **state)
+{
+	uint32_t technique;
+
+	(void)state;
+	for (technique = 0; technique <= MMAPDEMO_TECH_MAX + 1; technique++)
+		assert_int_equal(mmd_technique_is_device(technique),
+				 !strncmp(mmd_technique_name(technique), "bar", 3));
+	assert_false(mmd_technique_is_device(UINT32_MAX));
 }
 
 /* Each constant of the contract has a word of its own, and the first value beyond has none. */
@@ -248,6 +260,14 @@ static void explain_known_cases_advise(void **state)
 		{ MMD_CALL_QUEUE_WAIT, -ENODEV, "gone", "lspci" },
 		{ MMD_CALL_WINDOW_CREATE, -EOPNOTSUPP, "bounce", "COHERENT" },
 		{ MMD_CALL_WINDOW_CREATE, -EDQUOT, "limit", "limits" },
+		{ MMD_CALL_BUF_ALLOC, -EOPNOTSUPP, "technique", "info" },
+		{ MMD_CALL_BUF_PIN, -ENOMEM, "locked memory", "ulimit -l" },
+		{ MMD_CALL_BUF_PIN, -EFAULT, "may be written", "READ_ONLY" },
+		{ MMD_CALL_BUF_PIN, -ENOTTY, "does not know", "same release" },
+		{ MMD_CALL_BUF_SYNC, -EINVAL, "device memory", "system memory" },
+		{ MMD_CALL_BUF_EXPORT, -EOPNOTSUPP, "dma-buf", "info" },
+		{ MMD_CALL_QUEUE_SUBMIT, -EINVAL, "queue of the driver", "MMD_QUEUE_KERNEL" },
+		{ MMD_CALL_QUEUE_SUBMIT, -EIO, "stopped", "mmd_queue_info" },
 	};
 	struct mmd_explanation e, positive;
 	size_t i;
@@ -307,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_round_trip),
+		cmocka_unit_test(technique_is_device_for_the_bar_ones),
 		cmocka_unit_test(queue_names_are_complete),
 		cmocka_unit_test(hw_error_texts_differ),
 		cmocka_unit_test(reg_table_is_the_contract),

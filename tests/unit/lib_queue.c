@@ -135,7 +135,9 @@ static void queue_create_refuses_attributes_before_asking(void **state)
 		struct mmd_queue_attr attr;
 		int ret;
 	} cases[] = {
-		{ { .flags = 4 }, -EINVAL },
+		{ { .flags = 8 }, -EINVAL },
+		{ { .flags = MMD_QUEUE_KERNEL | MMD_QUEUE_SLEEP }, -EINVAL },
+		{ { .flags = MMD_QUEUE_KERNEL | MMD_QUEUE_EVENTFD }, -EINVAL },
 		{ { .flags = MMD_QUEUE_SLEEP | MMD_QUEUE_EVENTFD }, -EINVAL },
 		{ { .flags = MMD_QUEUE_EVENTFD, .eventfd = -1 }, -EBADF },
 		{ { .log2n = MMAPDEMO_QUEUE_LOG2N_MAX + 1 }, -EINVAL },

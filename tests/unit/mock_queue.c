@@ -30,11 +30,14 @@ static int queue_create(struct mock_queue *mq, struct mmapdemo_queue_create *arg
 	if (mq->create_ret)
 		return mq->create_ret;
 	mq->log2n = arg->log2n;
+	mq->kernel = arg->flags & MMAPDEMO_QUEUE_KERNEL;
 	mq->eventfd = arg->eventfd;
 	mq->head = mq->first_index;
 	mq->state = MMAPDEMO_QSTATE_RUNNING;
 	arg->out_queue = MOCK_QUEUE_HANDLE;
 	arg->out_irq_gap_ns = arg->irq_gap_ns < 20000 ? 20000 : arg->irq_gap_ns;
+	if (mq->kernel)
+		return 0;
 	arg->out_ring_len = ((MMAPDEMO_RING_BYTES(arg->log2n) + 4095u) & ~4095u) - mq->short_ring;
 	arg->out_ring_offset = MOCK_RING_OFFSET;
 	arg->out_doorbell_len = MOCK_DOORBELL_LEN;
@@ -86,12 +89,30 @@ static int buf_alloc(struct mock_queue *mq, struct mmapdemo_buf_alloc *arg)
 	return 0;
 }
 
+static int buf_pin(struct mock_queue *mq, struct mmapdemo_buf_pin *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < MOCK_BUFFERS && mq->buffer[i].len; i++)
+		;
+	if (i == MOCK_BUFFERS)
+		return -EDQUOT;
+	mq->buffer[i].fd = -1;
+	mq->buffer[i].mem = (void *)(uintptr_t)arg->addr;
+	mq->buffer[i].len = arg->len;
+	mq->buffer[i].technique = MMAPDEMO_TECH_USERPTR;
+	arg->out_handle = MOCK_BUFFER_HANDLE + i;
+	return 0;
+}
+
 static void buf_free(struct mock_queue *mq, unsigned int i)
 {
 	if (!mq->buffer[i].len)
 		return;
-	munmap(mq->buffer[i].mem, mq->buffer[i].len);
-	close(mq->buffer[i].fd);
+	if (mq->buffer[i].technique != MMAPDEMO_TECH_USERPTR) {
+		munmap(mq->buffer[i].mem, mq->buffer[i].len);
+		close(mq->buffer[i].fd);
+	}
 	mq->buffer[i].len = 0;
 }
 
@@ -136,6 +157,8 @@ static int window_create(struct mock_queue *mq, struct mmapdemo_window_create *a
 	return 0;
 }
 
+static int queue_submit(struct mock_queue *mq, struct mmapdemo_queue_submit *arg);
+
 static int reply(struct mock *mock, unsigned long cmd, void *arg)
 {
 	struct mock_queue *mq = (struct mock_queue *)mock;
@@ -151,6 +174,13 @@ static int reply(struct mock *mock, unsigned long cmd, void *arg)
 	case MMAPDEMO_IOC_BUF_FREE:
 		buf_free(mq, ((struct mmapdemo_buf_free *)arg)->handle - MOCK_BUFFER_HANDLE);
 		return 0;
+	case MMAPDEMO_IOC_BUF_PIN:
+		return buf_pin(mq, arg);
+	case MMAPDEMO_IOC_BUF_SYNC:
+		mq->syncs++;
+		return 0;
+	case MMAPDEMO_IOC_QUEUE_SUBMIT:
+		return mq->submit_ret ? mq->submit_ret : queue_submit(mq, arg);
 	case MMAPDEMO_IOC_QUEUE_CREATE:
 		return queue_create(mq, arg);
 	case MMAPDEMO_IOC_QUEUE_DESTROY:
@@ -305,6 +335,31 @@ static void execute(struct mock_queue *mq, const struct mmapdemo_hw_sqe *sqe,
 	cqe->bytes = i;
 	if (sqe->op == MMAPDEMO_OP_CRC32C)
 		cqe->aux = crc;
+}
+
+/* What the driver does for a process, with a device that is always done at once. */
+static int queue_submit(struct mock_queue *mq, struct mmapdemo_queue_submit *arg)
+{
+	const struct mmapdemo_hw_sqe *sqes = (const void *)(uintptr_t)arg->sqes;
+	struct mmapdemo_hw_cqe *cqes = (void *)(uintptr_t)arg->cqes;
+
+	if (!mq->kernel || arg->min_cqes > arg->max_cqes)
+		return -EINVAL;
+	for (; arg->out_submitted < arg->num && mq->done_count < ARRAY_SIZE(mq->done);
+	     arg->out_submitted++) {
+		struct mmapdemo_hw_cqe cqe = { .gen = mq->head + 1 };
+
+		execute(mq, &sqes[arg->out_submitted], &cqe);
+		if (mq->after)
+			mq->after(mq, &sqes[arg->out_submitted], &cqe);
+		mq->done[mq->done_count++] = cqe;
+		mq->head++;
+	}
+	arg->out_cqes = arg->max_cqes < mq->done_count ? arg->max_cqes : mq->done_count;
+	memcpy(cqes, mq->done, arg->out_cqes * sizeof(*cqes));
+	mq->done_count -= arg->out_cqes;
+	memmove(mq->done, mq->done + arg->out_cqes, mq->done_count * sizeof(*cqes));
+	return arg->out_submitted || arg->out_cqes || (!arg->num && !arg->min_cqes) ? 0 : -EAGAIN;
 }
 
 static void interrupt(struct mock_queue *mq)

@@ -64,6 +64,12 @@ struct mock_queue {
 	unsigned char *window[MOCK_WINDOWS];
 	uint64_t window_len[MOCK_WINDOWS];
 	uint32_t access[MOCK_WINDOWS];	/* MMAPDEMO_WINDOW_*; 0: not there */
+	/* With MMAPDEMO_QUEUE_KERNEL: completions not collected yet. */
+	bool kernel;
+	struct mmapdemo_hw_cqe done[1u << MMAPDEMO_QUEUE_LOG2N_MIN];
+	uint32_t done_count;
+	int submit_ret;			/* QUEUE_SUBMIT answers this at once */
+	unsigned int syncs;		/* calls of BUF_SYNC */
 	/* Called after each operation, in the device's thread: the place to go wrong. */
 	void (*after)(struct mock_queue *mq, const struct mmapdemo_hw_sqe *sqe,
 		      struct mmapdemo_hw_cqe *cqe);

@@ -81,6 +81,50 @@ int mmd_buf_info(struct mmd_device *dev, uint32_t handle, struct mmd_buf_info *i
 	return 0;
 }
 
+int mmd_buf_pin(struct mmd_device *dev, void *addr, uint64_t len, uint32_t flags,
+		uint32_t *handle)
+{
+	struct mmapdemo_buf_pin arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.addr = (uintptr_t)addr,
+		.len = len,
+	};
+	int ret;
+
+	ret = mmd_ioctl(dev, MMAPDEMO_IOC_BUF_PIN, &arg);
+	if (ret)
+		return ret;
+	*handle = arg.out_handle;
+	return 0;
+}
+
+int mmd_buf_sync(struct mmd_device *dev, uint32_t handle, uint64_t off, uint64_t len,
+		 uint32_t flags)
+{
+	struct mmapdemo_buf_sync arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.handle = handle,
+		.off = off,
+		.len = len,
+	};
+
+	return mmd_ioctl(dev, MMAPDEMO_IOC_BUF_SYNC, &arg);
+}
+
+int mmd_buf_export(struct mmd_device *dev, uint32_t handle, int *fd)
+{
+	struct mmapdemo_buf_export arg = { .size = sizeof(arg), .handle = handle };
+	int ret;
+
+	ret = mmd_ioctl(dev, MMAPDEMO_IOC_BUF_EXPORT, &arg);
+	if (ret)
+		return ret;
+	*fd = arg.out_fd;
+	return 0;
+}
+
 /* A signal after the first byte does not end the copy: what has been moved cannot be told. */
 int mmd_pread(struct mmd_device *dev, uint64_t offset, void *data, size_t len)
 {
@@ -167,6 +211,7 @@ int mmd_map_info(struct mmd_device *dev, const volatile void *addr, struct mmd_m
 		.technique = arg.out_technique,
 		.cache = arg.out_cache,
 		.present = arg.out_present,
+		.entry_shift = arg.out_entry_shift,
 	};
 	return 0;
 }

@@ -11,16 +11,36 @@
 
 #include "internal.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define TECH_BIT(technique)	(1u << MMAPDEMO_TECH_##technique)
+
+/* Every driver has had these, and one before API version 3 does not say so. */
+#define FIRST_TECHNIQUES \
+	(TECH_BIT(BAR) | TECH_BIT(PAGES) | TECH_BIT(VMALLOC) | TECH_BIT(COHERENT))
+
+/* An earlier driver may refuse the structure as it is now: then as it was. */
+static int info_ioctl(struct mmd_device *dev, struct mmapdemo_info *arg)
+{
+	static const uint32_t sizes[] = {
+		sizeof(*arg), MMAPDEMO_INFO_SIZE_V2, MMAPDEMO_INFO_SIZE_V1,
+	};
+	size_t i;
+	int ret = -EINVAL;
+
+	for (i = 0; i < ARRAY_SIZE(sizes) && (ret == -EINVAL || ret == -E2BIG); i++) {
+		*arg = (struct mmapdemo_info) { .size = sizes[i] };
+		ret = mmd_ioctl(dev, MMAPDEMO_IOC_INFO, arg);
+	}
+	return ret;
+}
+
 int mmd_info(struct mmd_device *dev, struct mmd_info *info)
 {
-	struct mmapdemo_info arg = { .size = sizeof(arg) };
+	struct mmapdemo_info arg;
 	int ret;
 
-	ret = mmd_ioctl(dev, MMAPDEMO_IOC_INFO, &arg);
-	if (ret == -EINVAL || ret == -E2BIG) {
-		arg = (struct mmapdemo_info) { .size = MMAPDEMO_INFO_SIZE_V1 };
-		ret = mmd_ioctl(dev, MMAPDEMO_IOC_INFO, &arg);
-	}
+	ret = info_ioctl(dev, &arg);
 	if (ret)
 		return ret;
 	*info = (struct mmd_info) {
@@ -49,6 +69,9 @@ int mmd_info(struct mmd_device *dev, struct mmd_info *info)
 		.queue_max_list = arg.out_queue_max_list,
 		.irq_gap_min_ns = arg.out_irq_gap_min_ns,
 		.engine = arg.out_engine,
+		.techniques = arg.out_techniques ? arg.out_techniques : FIRST_TECHNIQUES,
+		.caps = arg.out_caps,
+		.huge_size = arg.out_huge_size,
 	};
 	memcpy(info->bus_id, arg.out_bus_id, sizeof(arg.out_bus_id));
 	return 0;

@@ -19,7 +19,13 @@ static const struct name techniques[] = {
 	{ "pages", MMAPDEMO_TECH_PAGES },
 	{ "vmalloc", MMAPDEMO_TECH_VMALLOC },
 	{ "coherent", MMAPDEMO_TECH_COHERENT },
+	{ "bar-fault", MMAPDEMO_TECH_BAR_FAULT },
+	{ "bar-huge", MMAPDEMO_TECH_BAR_HUGE },
+	{ "noncontig", MMAPDEMO_TECH_NONCONTIG },
+	{ "userptr", MMAPDEMO_TECH_USERPTR },
 };
+
+_Static_assert(ARRAY_SIZE(techniques) == MMAPDEMO_TECH_MAX, "one row for each technique");
 
 static const struct name caches[] = {
 	{ "default", MMAPDEMO_CACHE_DEFAULT },
@@ -104,6 +110,12 @@ const char *mmd_technique_name(uint32_t technique)
 int mmd_technique_value(const char *name, uint32_t *technique)
 {
 	return value_of(techniques, ARRAY_SIZE(techniques), name, technique);
+}
+
+bool mmd_technique_is_device(uint32_t technique)
+{
+	return technique == MMAPDEMO_TECH_BAR || technique == MMAPDEMO_TECH_BAR_FAULT ||
+	       technique == MMAPDEMO_TECH_BAR_HUGE;
 }
 
 const char *mmd_cache_name(uint32_t cache)

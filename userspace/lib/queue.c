@@ -73,6 +73,7 @@ static int queue_eventfd(const struct mmd_queue_attr *attr, int *fd)
 {
 	switch (attr->flags) {
 	case 0:
+	case MMD_QUEUE_KERNEL:
 		*fd = -1;
 		return 0;
 	case MMD_QUEUE_EVENTFD:
@@ -176,6 +177,8 @@ int mmd_queue_create(struct mmd_device *dev, const struct mmd_queue_attr *attr,
 	ret = queue_eventfd(attr, &q->eventfd);
 	if (ret)
 		goto out_free;
+	if (attr->flags == MMD_QUEUE_KERNEL)
+		arg.flags = MMAPDEMO_QUEUE_KERNEL;
 	arg.log2n = q->log2n;
 	arg.eventfd = q->eventfd;
 	arg.irq_gap_ns = attr->irq_gap_ns;
@@ -185,12 +188,14 @@ int mmd_queue_create(struct mmd_device *dev, const struct mmd_queue_attr *attr,
 		goto out_free;
 	q->handle = arg.out_queue;
 	q->irq_gap_ns = arg.out_irq_gap_ns;
-	ret = queue_map(q, &arg);
-	if (ret)
-		goto out_free;
-	ret = queue_begin(q);
-	if (ret)
-		goto out_free;
+	if (attr->flags != MMD_QUEUE_KERNEL) {
+		ret = queue_map(q, &arg);
+		if (ret)
+			goto out_free;
+		ret = queue_begin(q);
+		if (ret)
+			goto out_free;
+	}
 	*qp = q;
 	return 0;
 
@@ -222,6 +227,30 @@ int mmd_queue_info(struct mmd_queue *q, struct mmd_queue_info *info)
 		.reset = arg.out_reset,
 		.irqs = arg.out_irqs,
 	};
+	return 0;
+}
+
+int mmd_queue_submit(struct mmd_queue *q, struct mmd_queue_submit *submit)
+{
+	struct mmapdemo_queue_submit arg = {
+		.size = sizeof(arg),
+		.queue = q->handle,
+		.num = submit->num,
+		.sqes = (uintptr_t)submit->sqes,
+		.cqes = (uintptr_t)submit->cqes,
+		.max_cqes = submit->max_cqes,
+		.min_cqes = submit->min_cqes,
+		.deadline_ns = submit->deadline_ns,
+	};
+	int ret;
+
+	if (submit->reserved)
+		return -EINVAL;
+	ret = mmd_ioctl(q->dev, MMAPDEMO_IOC_QUEUE_SUBMIT, &arg);
+	if (ret)
+		return ret;
+	submit->submitted = arg.out_submitted;
+	submit->collected = arg.out_cqes;
 	return 0;
 }
 

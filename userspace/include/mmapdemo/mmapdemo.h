@@ -3,7 +3,8 @@
  * mmapdemo.h - the public interface of libmmapdemo: open a device, allocate, map, transfer.
  *
  * For: programs that use an mmapdemo device. Accessors for mapped memory are in mmio.h, included.
- * Queues, by which a process hands work to the device without a system call, are in queue.h.
+ * Queues, by which a process hands work to the device without a system call, are in queue.h, and the
+ * commands of io_uring in uring.h.
  * Not for: the system calls themselves (linux/mmapdemo.h) nor the registers (linux/mmapdemo_hw.h);
  * both are included, and their constants are used as they are.
  *
@@ -20,6 +21,7 @@
 #ifndef MMAPDEMO_MMAPDEMO_H
 #define MMAPDEMO_MMAPDEMO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -100,6 +102,10 @@ struct mmd_info {
 	uint32_t queue_max_list;	/* most elements of one of its lists */
 	uint32_t irq_gap_min_ns;	/* least irq_gap_ns granted */
 	uint32_t engine;	/* MMAPDEMO_ENGINE_*: who moves the bytes of queues */
+	/* API version 3; an earlier driver has BAR, PAGES, VMALLOC and COHERENT, and the rest is 0 */
+	uint32_t techniques;	/* bit 1u << MMAPDEMO_TECH_*: what kernel and device can do */
+	uint32_t caps;		/* MMAPDEMO_CAP_* */
+	uint64_t huge_size;	/* bytes of one page-table entry of BAR_HUGE; 0: none */
 };
 
 /** mmd_info() - device, driver and limits, as they are now. Errors: -ENODEV. */
@@ -128,14 +134,16 @@ int mmd_region_info(struct mmd_device *dev, uint32_t region, struct mmd_buf *buf
 
 /**
  * mmd_buf_alloc() - allocate a zeroed buffer.
- * @technique: MMAPDEMO_TECH_*; BAR is device memory, the others are system memory
+ * @technique: MMAPDEMO_TECH_*; see mmd_technique_is_device() for whose memory it is. USERPTR is for
+ *             mmd_buf_pin()
  * @len:       bytes, rounded up to pages by the driver
  * @cache:     MMAPDEMO_CACHE_* wanted; DEFAULT takes what there is, else exactly this or an error
- * @flags:     MMAPDEMO_BUF_*
+ * @flags:     MMAPDEMO_BUF_*; FAULT_AROUND is for BAR_FAULT
  * @buf:       the buffer; free it with mmd_buf_free(), or let mmd_close() do it
  *
- * Errors: -EINVAL length or technique; -EBUSY BAR2 has another cache type; -EOPNOTSUPP the cache
- * type is not to be had for this technique; -ENOMEM; -EDQUOT a limit of mmd_info(); -ENODEV.
+ * Errors: -EINVAL length, technique or flags; -EBUSY BAR2 has another cache type; -EOPNOTSUPP the
+ * technique (see techniques of mmd_info()) or its cache type is not to be had here; -ENOMEM; -EDQUOT a
+ * limit of mmd_info(); -ENODEV.
  */
 int mmd_buf_alloc(struct mmd_device *dev, uint32_t technique, uint64_t len, uint32_t cache,
 		  uint32_t flags, struct mmd_buf *buf);
@@ -156,6 +164,48 @@ struct mmd_buf_info {
 
 /** mmd_buf_info() - a buffer or region by its handle. Errors: -ENOENT, -ENODEV. */
 int mmd_buf_info(struct mmd_device *dev, uint32_t handle, struct mmd_buf_info *info);
+
+/**
+ * mmd_buf_pin() - make memory of this process a buffer, where it is.
+ * @addr:   page aligned
+ * @len:    bytes, whole pages, not 0
+ * @flags:  MMAPDEMO_PIN_READ_ONLY: the device may not write to it
+ * @handle: for transfers, windows, mmd_buf_sync(), mmd_buf_info() and mmd_buf_free()
+ *
+ * The process uses the memory as before, the device uses the same pages. They stay where they are, and
+ * count as locked memory, until mmd_buf_free() (or mmd_close()) and the end of all that uses them. Do
+ * not unmap the memory before: the device would go on with pages that nobody else has.
+ *
+ * Errors: -EINVAL alignment, length, flags; -EFAULT there is no memory, or none that may be written, or
+ * a mapping of a device; -EOPNOTSUPP a file whose pages must not stay; -ENOMEM over RLIMIT_MEMLOCK;
+ * -EDQUOT a limit of mmd_info(); -ENOTTY a driver before API version 3; -ENODEV.
+ */
+int mmd_buf_pin(struct mmd_device *dev, void *addr, uint64_t len, uint32_t flags,
+		uint32_t *handle);
+
+/**
+ * mmd_buf_sync() - hand memory that queues reach over to the device, or take it back.
+ * @handle: a buffer of system memory; @off, @len: bytes of it, @len not 0
+ * @flags:  MMAPDEMO_SYNC_FOR_DEVICE before a kick, MMAPDEMO_SYNC_FOR_CPU after the completion
+ *
+ * PAGES, VMALLOC, NONCONTIG and USERPTR take it where the processor's caches and the device do not see
+ * each other; elsewhere, and for COHERENT, it does nothing. Transfers of mmd_dma_submit() do it by
+ * themselves. Errors: -EINVAL range, flags, or device memory; -ENOENT; -ENOTTY a driver before API
+ * version 3; -ENODEV.
+ */
+int mmd_buf_sync(struct mmd_device *dev, uint32_t handle, uint64_t off, uint64_t len,
+		 uint32_t flags);
+
+/**
+ * mmd_buf_export() - a buffer as a dma-buf, for other drivers of this kernel.
+ * @handle: from mmd_buf_alloc(), or region MEM
+ * @fd:     a descriptor, close-on-exec; the buffer's memory lives until it is closed
+ *
+ * Errors: -ENOENT; -EOPNOTSUPP pinned memory, registers, or the kernel has no dma-buf (see
+ * MMAPDEMO_CAP_DMABUF of mmd_info()); -ENOTTY a driver before API version 3; -ENODEV; those of making a
+ * descriptor (-EMFILE).
+ */
+int mmd_buf_export(struct mmd_device *dev, uint32_t handle, int *fd);
 
 /**
  * mmd_pread(), mmd_pwrite() - copy through a system call: the baseline mappings are compared to.
@@ -205,6 +255,7 @@ struct mmd_map_info {
 	uint32_t technique;	/* MMAPDEMO_TECH_* */
 	uint32_t cache;		/* MMAPDEMO_CACHE_* in the page-table entry; DEFAULT if not present */
 	uint32_t present;	/* 1: there is a page-table entry for the address now */
+	uint32_t entry_shift;	/* log2 of the bytes it maps; 0: none, or a driver before API version 3 */
 };
 
 /** mmd_map_info() - what the mapping around @addr really is. Errors: -ENOENT not ours; -ENODEV. */
@@ -267,8 +318,8 @@ struct mmd_dma {
 	uint32_t direction;	/* MMAPDEMO_DMA_TO_DEVICE, MMAPDEMO_DMA_FROM_DEVICE */
 	uint32_t flags;		/* MMAPDEMO_DMA_NO_IRQ, MMAPDEMO_DMA_TIMED */
 	uint32_t repeat;	/* with TIMED 1 or more; else 0 */
-	uint32_t mem_handle;	/* a PAGES, VMALLOC or COHERENT buffer */
-	uint32_t dev_handle;	/* a BAR buffer, or region MEM */
+	uint32_t mem_handle;	/* a buffer of system memory, also of mmd_buf_pin() */
+	uint32_t dev_handle;	/* a buffer of device memory, or region MEM */
 	uint32_t reserved;	/* 0 */
 	uint64_t mem_off;	/* bytes into each */
 	uint64_t dev_off;
@@ -346,12 +397,17 @@ int mmd_eventfd_set(struct mmd_device *dev, int fd);
 /* --- names and explanations --------------------------------------------------------------- */
 
 /*
- * Names as the tool prints them: bar pages vmalloc coherent; default wb wc uc uc-; example
- * user-page ctrl mem alias; wait eventfd spin; ERR_* of the device in lower case (none access offset ..).
+ * Names as the tool prints them: bar pages vmalloc coherent bar-fault bar-huge noncontig userptr; default
+ * wb wc uc uc-; example user-page ctrl mem alias; wait eventfd spin; ERR_* of the device in lower case
+ * (none access offset ..).
  * A value without a name gives "unknown". mmd_*_value() ignores case; -EINVAL: not a name.
  */
 const char *mmd_technique_name(uint32_t technique);
 int mmd_technique_value(const char *name, uint32_t *technique);
+
+/** mmd_technique_is_device() - true: device memory, for mmio.h; false: system memory, or not known. */
+bool mmd_technique_is_device(uint32_t technique);
+
 const char *mmd_cache_name(uint32_t cache);
 int mmd_cache_value(const char *name, uint32_t *cache);
 const char *mmd_region_name(uint32_t region);
@@ -389,6 +445,10 @@ enum mmd_call {
 	MMD_CALL_QUEUE_WAIT,
 	MMD_CALL_WINDOW_CREATE,
 	MMD_CALL_WINDOW_DESTROY,
+	MMD_CALL_BUF_PIN,
+	MMD_CALL_BUF_SYNC,
+	MMD_CALL_BUF_EXPORT,
+	MMD_CALL_QUEUE_SUBMIT,
 	MMD_CALL_COUNT
 };
 

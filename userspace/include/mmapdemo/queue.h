@@ -16,12 +16,14 @@
  * has no mapping of its parent's rings and doorbell: touching them there is SIGSEGV. When the device
  * goes, touching them is SIGBUS, as with every mapping.
  *
+ * A queue with MMD_QUEUE_KERNEL has its rings in the driver: mmd_queue_submit() and commands of io_uring
+ * (uring.h) take the place of push, kick and poll.
+ *
  * Calls return 0 or a negative errno and print nothing, as all of libmmapdemo.
  */
 #ifndef MMAPDEMO_QUEUE_H
 #define MMAPDEMO_QUEUE_H
 
-#include <stdbool.h>
 #include <linux/errno.h>
 
 #include <mmapdemo/mmapdemo.h>
@@ -60,10 +62,11 @@ int mmd_window_destroy(struct mmd_device *dev, uint32_t window);
 
 #define MMD_QUEUE_SLEEP		0x1u	/* for mmd_queue_wait(): an eventfd of the library's */
 #define MMD_QUEUE_EVENTFD	0x2u	/* likewise, with the caller's eventfd of the attributes */
+#define MMD_QUEUE_KERNEL	0x4u	/* the driver keeps rings and doorbell; alone */
 
 /* Clear it first: members left 0 are valid. */
 struct mmd_queue_attr {
-	uint32_t flags;		/* MMD_QUEUE_SLEEP or MMD_QUEUE_EVENTFD; 0: completions are polled */
+	uint32_t flags;		/* one of MMD_QUEUE_*; 0: completions are polled */
 	uint32_t log2n;		/* log2 of the slots of each ring; 0: MMD_QUEUE_LOG2N_DEFAULT */
 	int32_t eventfd;	/* with MMD_QUEUE_EVENTFD: counts interrupts; stays the caller's */
 	uint32_t irq_gap_ns;	/* least time between interrupts; the driver raises it to its minimum */
@@ -73,7 +76,8 @@ struct mmd_queue_attr {
 
 /*
  * Made by mmd_queue_create(). Public for the sake of the inline functions below: read what you like,
- * write nothing. Indexes run freely; the slot of index i is i & mask.
+ * write nothing. Indexes run freely; the slot of index i is i & mask. With MMD_QUEUE_KERNEL there is
+ * nothing in it for this process: no functions but create, destroy, info and submit are for such a queue.
  */
 struct mmd_queue {
 	struct mmapdemo_hw_sqe *sq;			/* submission ring; read by the device */
@@ -97,12 +101,12 @@ struct mmd_queue {
 };
 
 /**
- * mmd_queue_create() - create a queue and map its rings and doorbell.
+ * mmd_queue_create() - create a queue and, unless they stay in the driver, map its rings and doorbell.
  * @attr: NULL: all members 0
  * @q:    the queue, to be destroyed with mmd_queue_destroy() before mmd_close()
  *
- * Errors: -EINVAL attributes; -EBADF not an open eventfd; -EACCES @dev was opened read-only; -EDQUOT
- * as many queues as this file may have; -EBUSY the device has none left; -ENOTTY the driver has no
+ * Errors: -EINVAL attributes, or MMD_QUEUE_KERNEL with a driver before API version 3; -EBADF not an
+ * open eventfd; -EACCES @dev was opened read-only; -EDQUOT as many queues as this file may have; -EBUSY the device has none left; -ENOTTY the driver has no
  * queues; -EOPNOTSUPP the device has none; -ENOMEM; -EIO, -ETIMEDOUT the device refused or was silent;
  * -ENODEV.
  */
@@ -145,6 +149,34 @@ int mmd_queue_info(struct mmd_queue *q, struct mmd_queue_info *info);
  */
 int mmd_queue_spin(struct mmd_queue *q, uint32_t count, uint64_t deadline_ns);
 int mmd_queue_wait(struct mmd_queue *q, uint32_t count, uint64_t deadline_ns);
+
+/* --- by system calls ---------------------------------------------------------------------- */
+
+/* What mmd_queue_submit() is to do, and did. Clear it first: members left 0 are valid. */
+struct mmd_queue_submit {
+	const struct mmapdemo_hw_sqe *sqes;	/* descriptors to submit, see mmd_sqe_copy() */
+	struct mmapdemo_hw_cqe *cqes;		/* room for completions, see mmd_cqe_read() */
+	uint64_t deadline_ns;	/* CLOCK_MONOTONIC, see mmd_deadline_ns(); 0: do not wait */
+	uint32_t num;		/* of sqes */
+	uint32_t max_cqes;	/* of cqes */
+	uint32_t min_cqes;	/* to wait for; at most max_cqes */
+	uint32_t reserved;	/* 0 */
+	/* Written by the call if it returns 0. */
+	uint32_t submitted;	/* of sqes, from the first; fewer than num: the queue is full */
+	uint32_t collected;	/* of cqes; fewer than min_cqes: no more in time */
+};
+
+/**
+ * mmd_queue_submit() - submit descriptors to a queue of the driver, and collect completions.
+ * @q: made with MMD_QUEUE_KERNEL
+ *
+ * One system call for any number of both. A slot is free again when its completion has been collected.
+ * 0: something was done, or nothing was asked for. Errors, with nothing done: -EINVAL @q is another
+ * kind of queue, min_cqes, reserved; -EAGAIN the queue is full, or no completion is there and
+ * deadline_ns 0; -ETIMEDOUT; -EINTR a signal: call again; -EIO the queue stopped, mmd_queue_info() tells;
+ * -EBUSY commands of io_uring are in flight; -EFAULT; -ENODEV.
+ */
+int mmd_queue_submit(struct mmd_queue *q, struct mmd_queue_submit *submit);
 
 /* --- descriptors -------------------------------------------------------------------------- */
 
@@ -368,6 +400,18 @@ static inline void mmd_queue_seen(struct mmd_queue *q, uint32_t count)
 {
 	q->head += count;
 	q->limit += count;
+}
+
+/** mmd_cqe_read() - a completion of mmd_queue_submit() in the machine's byte order. */
+static inline void mmd_cqe_read(const struct mmapdemo_hw_cqe *cqe,
+				struct mmd_completion *completion)
+{
+	completion->user = MMD_LE64(cqe->user);
+	completion->aux = MMD_LE64(cqe->aux);
+	completion->bytes = MMD_LE32(cqe->bytes);
+	completion->status = MMD_LE16(cqe->status);
+	completion->detail = MMD_LE32(cqe->detail);
+	completion->index = MMD_LE32(cqe->gen) - 1;
 }
 
 /** mmd_queue_poll() - read the next completion and free its slot. -EAGAIN: none is there yet. */
