@@ -19,6 +19,7 @@ MODULE_PARM_DESC(max_bytes, "most bytes of system memory of one open file (256 M
 
 static const struct mmapdemo_technique *const techniques[] = {
 	&mmapdemo_tech_bar,
+	&mmapdemo_tech_bar_fault,
 	&mmapdemo_tech_pages,
 	&mmapdemo_tech_vmalloc,
 	&mmapdemo_tech_coherent,
@@ -33,6 +34,17 @@ static const struct mmapdemo_technique *technique_find(u32 id)
 			return techniques[i];
 	}
 	return NULL;
+}
+
+/* A bit map, for INFO and alloc_check(). */
+u32 mmapdemo_techniques(void)
+{
+	unsigned int i;
+	u32 map = 0;
+
+	for (i = 0; i < ARRAY_SIZE(techniques); i++)
+		map |= 1U << techniques[i]->id;
+	return map;
 }
 
 /* --- limits --------------------------------------------------------------------------------- */
@@ -453,6 +465,7 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 		.max_contig = MMAPDEMO_MAX_CONTIG,
 		.max_bytes = mmapdemo_max_bytes,
 		.mem_size = mdev->mem.size,
+		.techniques = mmapdemo_techniques(),
 		.mem_cache = READ_ONCE(mdev->mem.cache),
 		.coherent_cache = mmapdemo_memtype_coherent(),
 	};
@@ -463,6 +476,8 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 	int ret;
 
 	ret = mmapdemo_alloc_check(arg->technique, arg->cache, arg->len, &limits, &len, &cache);
+	if (!ret)
+		ret = mmapdemo_flags_check(arg->technique, arg->flags);
 	if (ret)
 		return ret;
 	tech = technique_find(arg->technique);

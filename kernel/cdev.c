@@ -293,6 +293,7 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 	arg->out_queue_max_list = mdev->queue_max_list;
 	arg->out_irq_gap_min_ns = mmapdemo_queue_irq_gap_ns;
 	arg->out_engine = mdev->engine_kind;
+	arg->out_techniques = mmapdemo_techniques();
 	return 0;
 }
 

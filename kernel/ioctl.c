@@ -93,7 +93,8 @@ RUN(WINDOW_DESTROY, window_destroy)
 	OUT(mmapdemo_region_info, out_handle, out_offset)
 #define ABOUT_BUF_ALLOC								\
 	OUT(mmapdemo_buf_alloc, out_handle, out_offset),			\
-	.flags = MMAPDEMO_BUF_MAP_READ_ONLY, .effect = true, .undo = undo_BUF_ALLOC
+	.flags = MMAPDEMO_BUF_MAP_READ_ONLY | MMAPDEMO_BUF_FAULT_AROUND,	\
+	.effect = true, .undo = undo_BUF_ALLOC
 #define ABOUT_BUF_FREE								\
 	RESERVED(mmapdemo_buf_free)
 #define ABOUT_BUF_INFO								\

@@ -10,7 +10,8 @@
 
 #include "mmapdemo_priv.h"
 
-static int bar_alloc(struct mmapdemo_buf *buf)
+/* Whole pages at a multiple of @align, which is a power of two. */
+int mmapdemo_bar_alloc_aligned(struct mmapdemo_buf *buf, u64 align)
 {
 	struct mmapdemo_dev *mdev = buf->mdev;
 	struct mmapdemo_mem *mem = &mdev->mem;
@@ -24,7 +25,7 @@ static int bar_alloc(struct mmapdemo_buf *buf)
 	else if (atomic_read(&mdev->regions[MMAPDEMO_REGION_MEM]->num_vmas))
 		ret = -EBUSY;
 	else
-		phys = mmapdemo_mem_alloc(mem, buf->object.len);
+		phys = mmapdemo_mem_alloc(mem, buf->object.len, align);
 	up_read(&mem->lock);
 	if (ret)
 		return ret;
@@ -40,8 +41,13 @@ static int bar_alloc(struct mmapdemo_buf *buf)
 	return 0;
 }
 
+int mmapdemo_bar_alloc(struct mmapdemo_buf *buf)
+{
+	return mmapdemo_bar_alloc_aligned(buf, PAGE_SIZE);
+}
+
 /* Whoever gets this range next clears it again; this time it is for whoever maps the whole BAR. */
-static void bar_free(struct mmapdemo_buf *buf)
+void mmapdemo_bar_free(struct mmapdemo_buf *buf)
 {
 	struct mmapdemo_mem *mem = &buf->mdev->mem;
 
@@ -87,7 +93,7 @@ static int bar_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off
 	return ret;
 }
 
-static int bar_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)
+int mmapdemo_bar_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)
 {
 	struct mmapdemo_mem *mem = &buf->mdev->mem;
 	int ret = 0;
@@ -101,7 +107,7 @@ static int bar_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)
 	return ret;
 }
 
-static int bar_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len)
+int mmapdemo_bar_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len)
 {
 	struct mmapdemo_mem *mem = &buf->mdev->mem;
 	int ret = 0;
@@ -119,11 +125,11 @@ const struct mmapdemo_technique mmapdemo_tech_bar = {
 	.id = MMAPDEMO_TECH_BAR,
 	.name = "bar",
 	.where = MMAPDEMO_IN_MEM,
-	.alloc = bar_alloc,
-	.free = bar_free,
+	.alloc = mmapdemo_bar_alloc,
+	.free = mmapdemo_bar_free,
 	.map = bar_map,
-	.read = bar_read,
-	.write = bar_write,
+	.read = mmapdemo_bar_read,
+	.write = mmapdemo_bar_write,
 };
 
 /* --- registers: never allocated, accessed whole --------------------------------------------- */

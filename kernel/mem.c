@@ -100,11 +100,13 @@ u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev)
  * mmapdemo_mem_alloc() - take a range of BAR2, the first that is long enough
  * @mem: BAR2; mem->lock is held, so that its type stays what the caller wants
  * @len: bytes, whole pages
+ * @align: its physical address is a multiple of this, a power of two of whole pages
  *
  * Return: its physical address; 0 if there is none.
  */
-phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len)
+phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len, u64 align)
 {
+	unsigned long mask = (align >> PAGE_SHIFT) - 1;
 	unsigned long total = mem->size >> PAGE_SHIFT;
 	unsigned long num = len >> PAGE_SHIFT;
 	unsigned long page;
@@ -112,7 +114,8 @@ phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len)
 	lockdep_assert_held(&mem->lock);
 
 	spin_lock(&mem->used_lock);
-	page = bitmap_find_next_zero_area(mem->used, total, 0, num, 0);
+	page = bitmap_find_next_zero_area_off(mem->used, total, 0, num, mask,
+					      (mem->phys >> PAGE_SHIFT) & mask);
 	if (page < total) {
 		bitmap_set(mem->used, page, num);
 		mem->num_free -= num;

@@ -273,8 +273,8 @@ static void mm_is_linked(struct mmapdemo_dev *mdev, struct mm_struct *mm)
  * pass need not be waited for, and is not: during a reset a process may go on mapping memory for
  * as long as it likes.
  *
- * Nothing comes back: entries made in .mmap have no fault handler, vmalloc_fault() makes its inside
- * the gate, and fork copies from entries that are gone (a child's VMA is linked behind its parent's
+ * Nothing comes back: entries made in .mmap have no fault handler, the handlers there are make theirs
+ * inside the gate (of device memory: inside mem->lock, where a reset has to come by), and fork copies from entries that are gone (a child's VMA is linked behind its parent's
  * before anything is copied into it).
  */
 static void wait_for_linking(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf)
@@ -307,6 +307,8 @@ void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev)
 /**
  * mmapdemo_maps_revoke_bar() - take the entries of mappings of BARs away, until mapped again
  * @mdev: the device; no new ones are made, see mmapdemo_mem_reset_prepare()
+ *
+ * Or touched again, where there is a fault handler.
  */
 void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev)
 {

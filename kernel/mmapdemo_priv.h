@@ -271,6 +271,7 @@ struct mmapdemo_technique {
 };
 
 extern const struct mmapdemo_technique mmapdemo_tech_bar;
+extern const struct mmapdemo_technique mmapdemo_tech_bar_fault;
 extern const struct mmapdemo_technique mmapdemo_tech_regs;
 extern const struct mmapdemo_technique mmapdemo_tech_doorbell;
 extern const struct mmapdemo_technique mmapdemo_tech_alias;
@@ -304,7 +305,7 @@ struct mmapdemo_buf {
 
 	/* by technique */
 	void *vaddr;			/* pages, vmalloc, coherent */
-	phys_addr_t phys;		/* bar, regs */
+	phys_addr_t phys;		/* whatever is in a BAR */
 
 	/* Bus addresses, one for each 1 << bus_shift bytes. Set once, under dma_lock. */
 	struct mutex dma_lock;
@@ -471,6 +472,7 @@ static inline bool mmapdemo_buf_is_device_memory(const struct mmapdemo_buf *buf)
 extern unsigned int mmapdemo_max_bufs;
 extern unsigned long mmapdemo_max_bytes;
 
+u32 mmapdemo_techniques(void);
 int mmapdemo_regions_create(struct mmapdemo_dev *mdev);
 struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id);
 struct mmapdemo_buf *mmapdemo_buf_get_handle(struct mmapdemo_file *mf, u32 handle);
@@ -507,7 +509,7 @@ u32 mmapdemo_memtype_coherent(void);
 
 int mmapdemo_mem_init(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_exit(struct mmapdemo_dev *mdev);
-phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len);
+phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len, u64 align);
 void mmapdemo_mem_free(struct mmapdemo_mem *mem, phys_addr_t phys, u64 len);
 void mmapdemo_mem_reset_prepare(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_reset_done(struct mmapdemo_dev *mdev);
@@ -517,7 +519,17 @@ int mmapdemo_mem_clean(struct mmapdemo_dev *mdev);
 u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_dirty(struct mmapdemo_file *mf, u64 start, u64 len);
 
-/* --- map_bar.c, map_mmio.c --------------------------------------------------------------- */
+/* --- map_bar.c, which the others in BAR2 share; map_mmio.c -------------------------------- */
+
+int mmapdemo_bar_alloc_aligned(struct mmapdemo_buf *buf, u64 align);
+int mmapdemo_bar_alloc(struct mmapdemo_buf *buf);
+void mmapdemo_bar_free(struct mmapdemo_buf *buf);
+int mmapdemo_bar_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len);
+int mmapdemo_bar_write(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len);
+
+/* map_bar_fault.c, the same */
+int mmapdemo_bar_fault_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
+vm_fault_t mmapdemo_bar_fault(struct mmapdemo_buf *buf, struct vm_fault *vmf, u64 off);
 
 int mmapdemo_regs_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
 void mmapdemo_regs_free(struct mmapdemo_buf *buf);

@@ -40,6 +40,8 @@ int mmapdemo_map_check(const struct mmapdemo_object *obj, const struct mmapdemo_
 		return ret;
 	if (!req->len)
 		return -EINVAL;
+	if (obj->attrs & MMAPDEMO_OBJ_PINNED)
+		return -EOPNOTSUPP;
 	ret = mmapdemo_who_check(obj, req->access);
 	if (ret)
 		return ret;
@@ -74,6 +76,8 @@ long mmapdemo_io_check(const struct mmapdemo_object *obj, const struct mmapdemo_
 
 	if (req->off > obj->len)
 		return -EINVAL;
+	if (obj->attrs & MMAPDEMO_OBJ_PINNED)
+		return -EOPNOTSUPP;
 	ret = mmapdemo_who_check(obj, req->access);
 	if (ret)
 		return ret;
@@ -96,70 +100,119 @@ long mmapdemo_io_check(const struct mmapdemo_object *obj, const struct mmapdemo_
 	return req->len > 0x7ffff000 ? 0x7ffff000 : (long)req->len;
 }
 
+static bool is_device_memory(__u32 technique)
+{
+	return technique == MMAPDEMO_TECH_BAR || technique == MMAPDEMO_TECH_BAR_FAULT ||
+	       technique == MMAPDEMO_TECH_BAR_HUGE;
+}
+
+/* What the memory has if nobody asks for anything else. */
+static __u32 cache_default(__u32 technique, const struct mmapdemo_alloc_limits *limits)
+{
+	if (is_device_memory(technique))
+		return limits->mem_cache;
+	if (technique == MMAPDEMO_TECH_COHERENT)
+		return limits->coherent_cache;
+	return MMAPDEMO_CACHE_WB;
+}
+
 static int cache_check(__u32 technique, __u32 cache, const struct mmapdemo_alloc_limits *limits,
 		       __u32 *out)
 {
-	__u32 have;
+	__u32 have = cache_default(technique, limits);
 
+	if (cache == MMAPDEMO_CACHE_DEFAULT || cache == have) {
+		*out = have;
+		return 0;
+	}
+	/* BAR2 has WC or UC and can change; of RAM, single pages can; the rest is as it is. */
+	if (is_device_memory(technique))
+		return cache == MMAPDEMO_CACHE_WB ? -EOPNOTSUPP : -EBUSY;
+	if (technique != MMAPDEMO_TECH_PAGES || !limits->ram_types)
+		return -EOPNOTSUPP;
+	*out = cache;
+	return 0;
+}
+
+/* Most bytes that a buffer of this technique can ever have; 0: there is none to allocate. */
+static __u64 alloc_most(__u32 technique, const struct mmapdemo_alloc_limits *limits)
+{
 	switch (technique) {
 	case MMAPDEMO_TECH_BAR:
-		have = limits->mem_cache;
-		break;
+	case MMAPDEMO_TECH_BAR_FAULT:
+	case MMAPDEMO_TECH_BAR_HUGE:
+		return limits->mem_size;
+	case MMAPDEMO_TECH_PAGES:
 	case MMAPDEMO_TECH_COHERENT:
-		have = limits->coherent_cache;
-		break;
+		return limits->max_contig;
+	case MMAPDEMO_TECH_VMALLOC:
+	case MMAPDEMO_TECH_NONCONTIG:
+		return MMAPDEMO_OBJECT_MAX;
 	default:
-		have = MMAPDEMO_CACHE_WB;
-		break;
+		return 0;
 	}
-	if (cache != MMAPDEMO_CACHE_DEFAULT && cache != have) {
-		/* BAR2 has WC or UC and can change; everything else is as it is. */
-		if (technique == MMAPDEMO_TECH_BAR && cache != MMAPDEMO_CACHE_WB)
-			return -EBUSY;
-		return -EOPNOTSUPP;
-	}
-	*out = have;
-	return 0;
 }
 
 int mmapdemo_alloc_check(__u32 technique, __u32 cache, __u64 len,
 			 const struct mmapdemo_alloc_limits *limits, __u64 *out_len,
 			 __u32 *out_cache)
 {
-	__u64 most;
 	__u32 got;
 	int ret;
 
-	switch (technique) {
-	case MMAPDEMO_TECH_BAR:
-		most = limits->mem_size;
-		break;
-	case MMAPDEMO_TECH_PAGES:
-	case MMAPDEMO_TECH_COHERENT:
-		most = limits->max_contig;
-		break;
-	case MMAPDEMO_TECH_VMALLOC:
-		most = MMAPDEMO_OBJECT_MAX;
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (!len || len > most)
+	if (!len || len > alloc_most(technique, limits))
 		return -EINVAL;
 	if (cache != MMAPDEMO_CACHE_DEFAULT && cache != MMAPDEMO_CACHE_WB &&
 	    cache != MMAPDEMO_CACHE_WC && cache != MMAPDEMO_CACHE_UC)
 		return -EINVAL;
+	/* A technique that is known: the shift is in range. */
+	if (!(limits->techniques >> technique & 1))
+		return -EOPNOTSUPP;
 	ret = cache_check(technique, cache, limits, &got);
 	if (ret)
 		return ret;
 
 	/* Cannot wrap: len is at most MMAPDEMO_OBJECT_MAX. */
 	len = (len + limits->page_size - 1) & ~(limits->page_size - 1);
-	if (technique != MMAPDEMO_TECH_BAR && len > limits->max_bytes)
+	if (!is_device_memory(technique) && len > limits->max_bytes)
 		return -EDQUOT;
 	*out_len = len;
 	*out_cache = got;
 	return 0;
+}
+
+int mmapdemo_flags_check(__u32 technique, __u32 flags)
+{
+	__u32 known = MMAPDEMO_BUF_MAP_READ_ONLY;
+
+	if (technique == MMAPDEMO_TECH_BAR_FAULT)
+		known |= MMAPDEMO_BUF_FAULT_AROUND;
+	return flags & ~known ? -EINVAL : 0;
+}
+
+int mmapdemo_pin_check(const struct mmapdemo_buf_pin *p, __u64 page_size, __u64 max_bytes)
+{
+	if (p->flags & ~MMAPDEMO_PIN_READ_ONLY || p->reserved)
+		return -EINVAL;
+	if ((p->addr | p->len) & (page_size - 1))
+		return -EINVAL;
+	if (!p->len || p->len > MMAPDEMO_OBJECT_MAX || p->addr + p->len < p->addr)
+		return -EINVAL;
+	return p->len > max_bytes ? -EDQUOT : 0;
+}
+
+int mmapdemo_sync_check(const struct mmapdemo_buf_sync *s, __u64 buf_len, bool is_ram)
+{
+	if (s->flags != MMAPDEMO_SYNC_FOR_DEVICE && s->flags != MMAPDEMO_SYNC_FOR_CPU)
+		return -EINVAL;
+	if (!is_ram || !s->len)
+		return -EINVAL;
+	return mmapdemo_range_check(s->off, s->len, buf_len);
+}
+
+int mmapdemo_device_check(const struct mmapdemo_object *obj, bool writes)
+{
+	return writes && (obj->attrs & MMAPDEMO_OBJ_DEV_READS) ? -EACCES : 0;
 }
 
 int mmapdemo_dma_check(const struct mmapdemo_dma_submit *s, __u64 max_len, __u64 mem_len,

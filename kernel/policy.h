@@ -13,7 +13,11 @@
  *   mmapdemo_map_check()      may this range be mapped with this access, and what may it become
  *   mmapdemo_io_check()       may these bytes be read or written by system call, and how many
  *   mmapdemo_alloc_check()    may such a buffer be allocated, how long, of which cache type
+ *   mmapdemo_flags_check()    are these flags of BUF_ALLOC known to this technique
+ *   mmapdemo_pin_check()      may memory of the process become a buffer
+ *   mmapdemo_sync_check()     is this BUF_SYNC well-formed
  *   mmapdemo_dma_check()      is this transfer well-formed
+ *   mmapdemo_device_check()   may the device read or write this object
  *   mmapdemo_queue_check()    may such a queue be created, and how long is its memory
  *   mmapdemo_window_check()   is this window well-formed
  *   mmapdemo_reg_check()      may this register be accessed
@@ -81,6 +85,8 @@ static inline __u32 mmapdemo_handle_to_id(__u32 handle)
 #define MMAPDEMO_OBJ_EXCLUSIVE	0x08	/* only with MMAPDEMO_WHO_EXCLUSIVE */
 #define MMAPDEMO_OBJ_QUEUE	0x10	/* of a queue: not inherited, not pinned, has no handle */
 #define MMAPDEMO_OBJ_FIXED	0x20	/* stays where it was mapped */
+#define MMAPDEMO_OBJ_PINNED	0x40	/* of a process, which has it mapped: not mapped, read, written */
+#define MMAPDEMO_OBJ_DEV_READS	0x80	/* the device may not write it */
 
 struct mmapdemo_object {
 	__u64 len;		/* bytes, at most MMAPDEMO_OBJECT_MAX */
@@ -128,6 +134,8 @@ struct mmapdemo_alloc_limits {
 	__u64 max_contig;	/* most bytes of one PAGES or COHERENT buffer */
 	__u64 max_bytes;	/* most bytes of memory buffers of one file */
 	__u64 mem_size;		/* bytes of BAR2 */
+	__u32 techniques;	/* what kernel and device can do: bit map by MMAPDEMO_TECH_* */
+	bool ram_types;		/* PAGES can be WC and UC */
 	__u32 mem_cache;	/* BAR2's cache type now */
 	__u32 coherent_cache;	/* what coherent memory has on this platform */
 };
@@ -135,6 +143,17 @@ struct mmapdemo_alloc_limits {
 int mmapdemo_alloc_check(__u32 technique, __u32 cache, __u64 len,
 			 const struct mmapdemo_alloc_limits *limits, __u64 *out_len,
 			 __u32 *out_cache);
+
+int mmapdemo_flags_check(__u32 technique, __u32 flags);
+
+/* max_bytes: as above. */
+int mmapdemo_pin_check(const struct mmapdemo_buf_pin *p, __u64 page_size, __u64 max_bytes);
+
+/* buf_len: bytes of the buffer; is_ram: not device memory. */
+int mmapdemo_sync_check(const struct mmapdemo_buf_sync *s, __u64 buf_len, bool is_ram);
+
+/* writes: to the object. */
+int mmapdemo_device_check(const struct mmapdemo_object *obj, bool writes);
 
 /* mem_len, dev_len: bytes of the two buffers. */
 int mmapdemo_dma_check(const struct mmapdemo_dma_submit *s, __u64 max_len, __u64 mem_len,

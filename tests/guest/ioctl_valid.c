@@ -23,13 +23,13 @@ enum verb {
 
 /* What the list does not tell. A verb that is new in the list is an error here until described. */
 #define ABOUT_INFO							\
-	.name = "info", OUT(mmapdemo_info, out_api_version, out_engine),	\
+	.name = "info", OUT(mmapdemo_info, out_api_version, out_huge_size),	\
 	.min_size = MMAPDEMO_INFO_SIZE_V1
 #define ABOUT_REGION_INFO						\
 	.name = "region_info", OUT(mmapdemo_region_info, out_handle, out_offset)
 #define ABOUT_BUF_ALLOC							\
 	.name = "buf_alloc", OUT(mmapdemo_buf_alloc, out_handle, out_offset),	\
-	.known_flags = MMAPDEMO_BUF_MAP_READ_ONLY
+	.known_flags = MMAPDEMO_BUF_MAP_READ_ONLY | MMAPDEMO_BUF_FAULT_AROUND
 #define ABOUT_BUF_FREE							\
 	.name = "buf_free", RESERVED(mmapdemo_buf_free)
 #define ABOUT_BUF_INFO							\

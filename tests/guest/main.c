@@ -20,6 +20,7 @@ int main(int argc, char **argv)
 	register_buf();
 	register_map_policy();
 	register_map_cache();
+	register_technique_bar();
 	register_map_lifetime();
 	register_map_random();
 	register_map_users();

@@ -114,7 +114,15 @@ static uint64_t map_model(const struct mmapdemo_object *obj, const struct mmapde
 		set |= E(EPERM);
 	if (write && (obj->attrs & MMAPDEMO_OBJ_READ_ONLY))
 		set |= E(EACCES);
+	if (obj->attrs & MMAPDEMO_OBJ_PINNED)
+		set |= E(EOPNOTSUPP - 64);
 	return set;
+}
+
+/* EOPNOTSUPP and EDQUOT are above 63: folded onto numbers that mean nothing else here. */
+static long fold(long ret)
+{
+	return ret <= -64 ? ret + 64 : ret;
 }
 
 static void check_map(const struct mmapdemo_object *obj, const struct mmapdemo_request *req)
@@ -126,7 +134,7 @@ static void check_map(const struct mmapdemo_object *obj, const struct mmapdemo_r
 
 	poison(&verdict, sizeof(verdict));
 	ret = mmapdemo_map_check(obj, req, &verdict);
-	check_set("map", ret, deserved);
+	check_set("map", fold(ret), deserved);
 	if (ret) {
 		assert_true(is_poisoned(&verdict, sizeof(verdict)));
 		return;
@@ -155,7 +163,7 @@ static void map_check_every_access(void **state)
 	size_t i;
 
 	(void)state;
-	for (obj.attrs = 0; obj.attrs < 0x40; obj.attrs++) {
+	for (obj.attrs = 0; obj.attrs < 0x100; obj.attrs++) {
 		for (req.access = 0; req.access < 0x40; req.access++) {
 			for (i = 0; i < ARRAY_SIZE(ranges); i++) {
 				req.off = ranges[i].off;
@@ -174,7 +182,7 @@ static void map_check_random_agrees_with_model(void **state)
 	for (i = 0; i < 2000000; i++) {
 		struct mmapdemo_object obj = {
 			.len = rnd_edge(4096) % (MMAPDEMO_OBJECT_MAX + 1),
-			.attrs = rnd() & rnd() & 0x3f,
+			.attrs = rnd() & rnd() & 0xff,
 		};
 		struct mmapdemo_request req = {
 			.off = rnd_edge(obj.len),
@@ -202,6 +210,8 @@ static uint64_t io_model(const struct mmapdemo_object *obj, const struct mmapdem
 		set |= E(EPERM);
 	if (write && (obj->attrs & MMAPDEMO_OBJ_READ_ONLY))
 		set |= E(EACCES);
+	if (obj->attrs & MMAPDEMO_OBJ_PINNED)
+		set |= E(EOPNOTSUPP - 64);
 	if (write && req->len && !left)
 		set |= E(EINVAL);
 	if ((obj->attrs & MMAPDEMO_OBJ_REGS) && req->len && left &&
@@ -223,7 +233,7 @@ static void io_check_random_agrees_with_model(void **state)
 	for (i = 0; i < 2000000; i++) {
 		struct mmapdemo_object obj = {
 			.len = rnd_edge(65536) % (MMAPDEMO_OBJECT_MAX + 1),
-			.attrs = rnd() & rnd() & 0x3f,
+			.attrs = rnd() & rnd() & 0xff,
 		};
 		struct mmapdemo_request req = {
 			.off = rnd_edge(obj.len),
@@ -233,7 +243,7 @@ static void io_check_random_agrees_with_model(void **state)
 
 		deserved = io_model(&obj, &req, &count);
 		ret = mmapdemo_io_check(&obj, &req);
-		check_set("io", ret, deserved);
+		check_set("io", fold(ret), deserved);
 		if (!deserved)
 			assert_int_equal(ret, count);
 	}
@@ -245,38 +255,33 @@ static uint64_t alloc_model(uint32_t technique, uint32_t cache, uint64_t len,
 			    const struct mmapdemo_alloc_limits *lim, uint64_t *out_len,
 			    uint32_t *out_cache)
 {
+	/* Most bytes by technique; 0: nothing to allocate. */
+	const uint64_t most[] = {
+		0, lim->mem_size, lim->max_contig, MMAPDEMO_OBJECT_MAX, lim->max_contig,
+		lim->mem_size, lim->mem_size, MMAPDEMO_OBJECT_MAX, 0,
+	};
 	u128 rounded = ((u128)len + lim->page_size - 1) / lim->page_size * lim->page_size;
-	bool is_bar = technique == MMAPDEMO_TECH_BAR;
-	uint64_t set = 0, most = 0;
+	bool known = technique < ARRAY_SIZE(most) && most[technique];
+	bool is_bar = known && most[technique] == lim->mem_size;
+	uint64_t set = 0;
 
-	*out_cache = MMAPDEMO_CACHE_WB;
-	if (is_bar) {
-		most = lim->mem_size;
-		*out_cache = lim->mem_cache;
-	} else if (technique == MMAPDEMO_TECH_PAGES) {
-		most = lim->max_contig;
-	} else if (technique == MMAPDEMO_TECH_VMALLOC) {
-		most = MMAPDEMO_OBJECT_MAX;
-	} else if (technique == MMAPDEMO_TECH_COHERENT) {
-		most = lim->max_contig;
-		*out_cache = lim->coherent_cache;
-	} else {
+	if (!known || !len || len > most[technique] || cache > MMAPDEMO_CACHE_UC)
 		set |= E(EINVAL);
+	if (known && !(lim->techniques & 1U << technique))
+		set |= E(EOPNOTSUPP - 64);
+	*out_cache = is_bar ? lim->mem_cache :
+		     technique == MMAPDEMO_TECH_COHERENT ? lim->coherent_cache : MMAPDEMO_CACHE_WB;
+	if (cache && cache != *out_cache) {
+		if (is_bar && cache != MMAPDEMO_CACHE_WB)
+			set |= E(EBUSY);
+		else if (technique != MMAPDEMO_TECH_PAGES || !lim->ram_types)
+			set |= E(EOPNOTSUPP - 64);
+		*out_cache = cache;
 	}
-	if (!len || len > most || cache > MMAPDEMO_CACHE_UC)
-		set |= E(EINVAL);
-	if (cache && cache != *out_cache)
-		set |= is_bar && cache != MMAPDEMO_CACHE_WB ? E(EBUSY) : E(EOPNOTSUPP - 64);
 	if (!is_bar && rounded > lim->max_bytes)
 		set |= E(EDQUOT - 64);
 	*out_len = (uint64_t)rounded;
 	return set;
-}
-
-/* EOPNOTSUPP and EDQUOT are above 63: folded onto numbers that mean nothing else here. */
-static long fold(long ret)
-{
-	return ret <= -64 ? ret + 64 : ret;
 }
 
 static void alloc_check_random_agrees_with_model(void **state)
@@ -299,8 +304,10 @@ static void alloc_check_random_agrees_with_model(void **state)
 			.mem_size = 128 << 20,
 			.mem_cache = rnd() % 2 ? MMAPDEMO_CACHE_WC : MMAPDEMO_CACHE_UC,
 			.coherent_cache = rnd() % 4 ? MMAPDEMO_CACHE_WB : MMAPDEMO_CACHE_UC,
+			.techniques = rnd() % 4 ? UINT32_MAX : (uint32_t)rnd(),
+			.ram_types = rnd() % 2,
 		};
-		uint32_t technique = rnd() % 8 ? (uint32_t)(rnd() % 6) : (uint32_t)rnd();
+		uint32_t technique = rnd() % 8 ? (uint32_t)(rnd() % 10) : (uint32_t)rnd();
 		uint32_t cache = rnd() % 8 ? (uint32_t)(rnd() % 6) : (uint32_t)rnd();
 		uint64_t sizes[] = { lim.max_contig, lim.max_bytes, lim.mem_size, 4096,
 				     MMAPDEMO_OBJECT_MAX };

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/*
+ * technique_bar.c - what is particular to the techniques that fill in device memory as it is
+ * touched: how many faults, how much a fault makes present, and that it comes back after a reset.
+ *
+ * Not for: what all techniques have in common, see map_*.c.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "subject.h"
+
+#define SCAN	(64ULL << 20)
+
+static struct mmapdemo_buf_alloc alloc_flags(int fd, u32 technique, u32 flags, u64 len)
+{
+	struct mmapdemo_buf_alloc a;
+
+	if (!(info_get(fd).out_techniques & 1U << technique))
+		test_skip("this kernel or device does not have technique %u", technique);
+	CHECK_OK(buf_try_alloc(fd, technique, 0, flags, len, &a));
+	return a;
+}
+
+static long faults(void)
+{
+	struct rusage r;
+
+	CHECK_SYS(getrusage(RUSAGE_THREAD, &r));
+	return r.ru_minflt + r.ru_majflt;
+}
+
+/* Of reading a word of every page, without those of the loop itself. */
+static u64 scan_faults(const volatile char *p, u64 len)
+{
+	long before;
+
+	faults();
+	before = faults();
+	for (u64 off = 0; off < len; off += PAGE)
+		(void)*(const volatile u32 *)(p + off);
+	return faults() - before;
+}
+
+static void scan(u32 technique, u32 flags, u64 want)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc a = alloc_flags(fd, technique, flags, SCAN);
+	char *p = map_rw(fd, SCAN, a.out_offset);
+
+	CHECK_EQ(scan_faults(p, SCAN), want);
+	CHECK_EQ(scan_faults(p, SCAN), 0);
+}
+
+static void faults_of_bar_none(const void *arg)
+{
+	(void)arg;
+	scan(MMAPDEMO_TECH_BAR, 0, 0);
+}
+
+static void faults_of_bar_fault_one_a_page(const void *arg)
+{
+	(void)arg;
+	scan(MMAPDEMO_TECH_BAR_FAULT, 0, SCAN / PAGE);
+}
+
+static void faults_of_bar_fault_around_one_in_sixteen(const void *arg)
+{
+	(void)arg;
+	scan(MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_BUF_FAULT_AROUND, SCAN / PAGE / 16);
+}
+
+static bool present(int fd, const char *p)
+{
+	struct mmapdemo_map_info i = map_info(fd, p);
+
+	CHECK_EQ(i.out_entry_shift, i.out_present ? 12 : 0);
+	return i.out_present;
+}
+
+/* The group is aligned in the buffer, and cut to mapping and buffer. */
+static void fault_around_stays_inside_mapping_and_buffer(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc a = alloc_flags(fd, MMAPDEMO_TECH_BAR_FAULT,
+						  MMAPDEMO_BUF_FAULT_AROUND, 40 * PAGE);
+	char *p = map_rw(fd, 40 * PAGE, a.out_offset), *q;
+
+	(void)arg;
+	CHECK_EQ(touch_read(p + 20 * PAGE, NULL), 0);
+	for (u64 n = 0; n < 40; n++)
+		CHECK_EQ(present(fd, p + n * PAGE), n >= 16 && n < 32);
+	CHECK_EQ(touch_read(p + 39 * PAGE, NULL), 0);
+	for (u64 n = 0; n < 40; n++)
+		CHECK_EQ(present(fd, p + n * PAGE), n >= 16);
+
+	q = map_rw(fd, 3 * PAGE, a.out_offset + 2 * PAGE);
+	CHECK_EQ(touch_write(q + PAGE, 0x600d0003), 0);
+	for (u64 n = 0; n < 3; n++)
+		CHECK(present(fd, q + n * PAGE));
+	CHECK_EQ(present(fd, p + 3 * PAGE), 0);
+	CHECK_EQ(*(volatile u32 *)(p + 3 * PAGE), 0x600d0003);
+}
+
+static void fault_around_of_another_technique_einval(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc a;
+
+	(void)arg;
+	for (u32 t = 1; t <= MMAPDEMO_TECH_MAX; t++) {
+		if (t == MMAPDEMO_TECH_BAR_FAULT || !(info_get(fd).out_techniques & 1U << t))
+			continue;
+		CHECK_RET(buf_try_alloc(fd, t, 0, MMAPDEMO_BUF_FAULT_AROUND, PAGE, &a), -EINVAL);
+	}
+}
+
+/* As a user of the device would find it: gone for those that fill at mmap, and else back. */
+static void reset_takes_away_and_a_touch_brings_back(const void *arg)
+{
+	static const u32 kinds[] = {
+		MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_TECH_BAR_HUGE, MMAPDEMO_TECH_BAR,
+	};
+	int fd = dev_open(O_RDWR);
+	u32 have = info_get(fd).out_techniques, got;
+	char *p[3], path[128];
+
+	(void)arg;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		if (!(have & 1U << kinds[k]))
+			continue;
+		p[k] = map_rw(fd, 2 << 20, buf_alloc(fd, kinds[k], 2 << 20).out_offset);
+		CHECK_EQ(touch_write(p[k] + PAGE, 0x600d0000 + kinds[k]), 0);
+		CHECK_EQ(map_info(fd, p[k] + PAGE).out_present, 1);
+	}
+	file_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", dev_bus_id()), "1");
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		if (!(have & 1U << kinds[k]))
+			continue;
+		CHECK_EQ(map_info(fd, p[k] + PAGE).out_present, 0);
+		if (kinds[k] == MMAPDEMO_TECH_BAR) {
+			CHECK_EQ(touch_read(p[k] + PAGE, &got), SIGBUS);
+			continue;
+		}
+		CHECK_EQ(touch_read(p[k] + PAGE, &got), 0);
+		CHECK_EQ(got, 0x600d0000 + kinds[k]);
+	}
+}
+
+void register_technique_bar(void)
+{
+	TEST_ADD(faults_of_bar_none);
+	TEST_ADD(faults_of_bar_fault_one_a_page);
+	TEST_ADD(faults_of_bar_fault_around_one_in_sixteen);
+	TEST_ADD(fault_around_stays_inside_mapping_and_buffer);
+	TEST_ADD(fault_around_of_another_technique_einval);
+	TEST_ADD(reset_takes_away_and_a_touch_brings_back);
+}
