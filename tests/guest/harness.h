@@ -66,6 +66,7 @@ void register_queue_garbage(void);
 void register_window_call(void);
 void register_window_reach(void);
 void register_lifetime(void);
+void register_lifetime_matrix(void);
 void register_queue_lifetime(void);
 void register_two_devices(void);
 void register_module(void);
@@ -146,6 +147,8 @@ void gate_pass(struct gate *g);
 
 u64 now_ns(void);			/* CLOCK_MONOTONIC */
 void sleep_ms(unsigned int ms);
+/* A time that is promised, on this kernel: five times as long on one full of checks, see --help. */
+unsigned int promise_ms(unsigned int ms);
 
 /* The seed of this run, printed in the header; MMAPDEMO_TEST_SEED repeats one. */
 u64 test_seed(void);

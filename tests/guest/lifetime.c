@@ -24,12 +24,23 @@
 #define RW		(PROT_READ | PROT_WRITE)
 
 const struct way ways[] = {
-	{ "unbind", driver_unbind, driver_bind, false },
-	{ "remove", pci_remove, pci_rescan, false },
-	{ "device_del", qemu_device_del, qemu_device_add, true },
+	{ "unbind", driver_unbind, driver_bind, false, false, false },
+	{ "remove", pci_remove, pci_rescan, false, false, true },
+	{ "device_del", qemu_device_del, qemu_device_add, true, false, true },
 };
 
 const size_t num_ways = ARRAY_SIZE(ways);
+
+static void is_back(void)
+{
+}
+
+const struct way resets[] = {
+	{ "flr", function_reset, is_back, false, true, true },
+	{ "own_reset", driver_reset, is_back, false, true, true },
+};
+
+const size_t num_resets = ARRAY_SIZE(resets);
 
 void away(const struct way *w)
 {
@@ -38,7 +49,8 @@ void away(const struct way *w)
 	diag("%s took %u ms", w->name, ms);
 	/* Hot-unplug is a conversation of QEMU, firmware tables and the guest: its time is not ours. */
 	if (!w->asks_qemu)
-		CHECKF(ms < REMOVE_MS, "%s took %u ms, promised %u", w->name, ms, REMOVE_MS);
+		CHECKF(ms < promise_ms(REMOVE_MS), "%s took %u ms, promised %u", w->name, ms,
+		       promise_ms(REMOVE_MS));
 }
 
 /* An open file of a device that is gone: every call says so, and nothing else happens. */
@@ -585,7 +597,7 @@ static void under_constant_opening_is_survived(const void *arg)
 
 static void way_add(test_fn fn, const char *what)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+	for (size_t i = 0; i < num_ways; i++)
 		test_add(fn, &ways[i], 30000, "%s_%s", ways[i].name, what);
 }
 

@@ -11,11 +11,14 @@ struct way {
 	const char *name;
 	unsigned int (*away)(void);
 	void (*back)(void);
-	bool asks_qemu;
+	bool asks_qemu;		/* the request's time is not the driver's alone */
+	bool stays;		/* a reset: the device is there all the time, its state is not */
+	bool remaps;		/* QEMU's memory map changes: see machine_one_processor() */
 };
 
-extern const struct way ways[];
-extern const size_t num_ways;
+/* The ways to go, and the resets. */
+extern const struct way ways[], resets[];
+extern const size_t num_ways, num_resets;
 
 /* Have it go, within the time promised. */
 void away(const struct way *w);

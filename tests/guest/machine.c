@@ -91,6 +91,22 @@ void pci_rescan(void)
 	node_wait(true);
 }
 
+unsigned int function_reset(void)
+{
+	char path[96];
+
+	return write_timed(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
+				bus_id_remember()), "1");
+}
+
+unsigned int driver_reset(void)
+{
+	char path[96];
+
+	return write_timed(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/reset",
+				dev_node() + strlen("/dev/")), "1");
+}
+
 void qmp_require(void)
 {
 	if (access(VMCTL, X_OK))

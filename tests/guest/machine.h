@@ -25,6 +25,10 @@ void qmp_require(void);			/* SKIP the test when vmctl is missing */
 void qemu_property_set(const char *name, const char *value);
 bool qemu_property_get(const char *name, char *value, size_t size);
 
+/* Resets after which the device goes on: asked of the PCI core, and of the driver itself. */
+unsigned int function_reset(void);
+unsigned int driver_reset(void);
+
 void node_wait(bool there);		/* devtmpfs follows a moment later */
 /* Load the module with these parameters in place of what is loaded. */
 void module_reload(const char *parameters);

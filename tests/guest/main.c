@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 	register_window_call();
 	register_window_reach();
 	register_lifetime();
+	register_lifetime_matrix();
 	register_queue_lifetime();
 	register_two_devices();
 	register_module();

@@ -183,15 +183,6 @@ static void device_memory_is_zero_for_exclusive_after_unbind(const void *arg)
 
 /* --- function level reset -------------------------------------------------------------------------------- */
 
-static unsigned int function_reset(void)
-{
-	u64 start = now_ns();
-	char path[96];
-
-	file_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", dev_bus_id()), "1");
-	return (now_ns() - start) / 1000000;
-}
-
 static void reset_keeps_files_and_memory(const void *arg)
 {
 	int fd = dev_open(O_RDWR);

@@ -291,14 +291,11 @@ static void with_an_eventfd_sleeper_wakes_it(const void *arg)
 
 /* --- the device is reset --------------------------------------------------------------------------------- */
 
-static void function_reset(void)
+static void reset_in_time(void)
 {
-	u64 start = now_ns(), ms;
-	char path[96];
+	unsigned int ms = function_reset();
 
-	file_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", dev_bus_id()), "1");
-	ms = (now_ns() - start) / 1000000;
-	CHECKF(ms < RESET_MS, "reset took %llu ms, promised %u", (unsigned long long)ms, RESET_MS);
+	CHECKF(ms < promise_ms(RESET_MS), "reset took %u ms, promised %u", ms, promise_ms(RESET_MS));
 }
 
 /* A queue that was reset away: told so, of no use, and nothing is left but to destroy it. */
@@ -323,7 +320,7 @@ static void queue_reset_under_transfers_ends_it(const void *arg)
 	CHECK(!pthread_create(&t, NULL, flood_run, &f));
 	while (!f.started)
 		sched_yield();
-	function_reset();
+	reset_in_time();
 	memset(f.to.p, 0x3c, BIG);
 	pthread_join(t, NULL);
 	sleep_ms(50);
@@ -356,7 +353,7 @@ static void queue_reset_wakes_an_eventfd_sleeper(const void *arg)
 	struct pollfd p = { .fd = efd, .events = POLLIN };
 
 	(void)arg;
-	function_reset();
+	reset_in_time();
 	CHECK_EQ(poll(&p, 1, 100), 1);
 	is_reset_away(&q);
 }
@@ -372,7 +369,7 @@ static void window_after_a_reset_is_the_old_one_or_none(const void *arg)
 
 	(void)arg;
 	memset(old.p, 0x21, PAGE);
-	function_reset();
+	reset_in_time();
 	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++) {
 		theirs[i] = area_get(other, MMAPDEMO_TECH_COHERENT, PAGE, WINDOW_RW);
 		memset(theirs[i].p, 0x22, PAGE);
