@@ -1,54 +1,110 @@
 // SPDX-License-Identifier: MIT
 /*
- * busy.c - have the device at work for a while, so that something can happen meanwhile.
+ * busy.c - have the device at work for a while, so that something can happen meanwhile; have it
+ * misbehave.
  *
  * The emulated engine copies on the virtual CPU that has started the transfer, right after the
  * store that did it: whoever starts one finds it ended, however long it is. So the device is told,
  * by its property delay-ns, to let time pass before the first byte.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "busy.h"
 #include "machine.h"
 
-#define PROPERTY	"delay-ns"
+#define WATCHDOG	"/sys/module/mmapdemo/parameters/dma_timeout_ms"
 
-static bool *slow;	/* shared by the runner and all processes of its tests */
+/* What a test may change, and how it is when all is well. */
+static const struct {
+	const char *name, *well;
+} properties[] = {
+	{ "delay-ns", "0" },
+	{ "x-fault-irq", "\"none\"" },
+	{ "x-fault-dma", "\"none\"" },
+	{ "x-fault-reads", "false" },
+};
+
+/* Shared by the runner and all processes of its tests. */
+static struct {
+	bool changed[ARRAY_SIZE(properties)];
+	char watchdog[16];
+} *left;
 
 void busy_init(void)
 {
-	slow = mmap(NULL, sizeof(*slow), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (slow == MAP_FAILED)
+	left = mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (left == MAP_FAILED)
 		FAIL("mmap: %m");
 }
 
 bool busy_left(void)
 {
-	return *slow;
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
+		if (left->changed[i])
+			return true;
+	}
+	return left->watchdog[0];
 }
 
 void busy_end(void)
 {
-	qemu_property_set(PROPERTY, "0");
-	*slow = false;
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
+		if (left->changed[i])
+			qemu_property_set(properties[i].name, properties[i].well);
+		left->changed[i] = false;
+	}
+	if (left->watchdog[0])
+		file_try_write(WATCHDOG, left->watchdog);
+	left->watchdog[0] = 0;
+}
+
+static void property_require(const char *name)
+{
+	char value[128];
+
+	qmp_require();
+	if (!qemu_property_get(name, value, sizeof(value)))
+		test_skip("this QEMU's device has no property %s", name);
+}
+
+static void property_set(size_t i, const char *value)
+{
+	property_require(properties[i].name);
+	left->changed[i] = true;
+	qemu_property_set(properties[i].name, value);
 }
 
 void busy_require(void)
 {
-	char value[64];
-
-	qmp_require();
-	if (!qemu_property_get(PROPERTY, value, sizeof(value)))
-		test_skip("this QEMU's device has no property " PROPERTY " to slow it down with");
+	property_require(properties[0].name);
 }
 
 void busy_each(unsigned int ns)
 {
 	char value[32];
 
-	busy_require();
-	*slow = true;
-	qemu_property_set(PROPERTY, strf(value, sizeof(value), "%u", ns));
+	property_set(0, strf(value, sizeof(value), "%u", ns));
+}
+
+void fault_set(const char *property, const char *value)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
+		if (!strcmp(properties[i].name, property)) {
+			property_set(i, value);
+			return;
+		}
+	}
+	FAIL("no property is called %s", property);
+}
+
+void watchdog_set(unsigned int ms)
+{
+	char text[16];
+
+	if (!left->watchdog[0])
+		CHECK_OK(file_read(WATCHDOG, left->watchdog, sizeof(left->watchdog)));
+	file_write(WATCHDOG, strf(text, sizeof(text), "%u", ms));
 }
 
 struct busy busy_start(int fd, u32 direction)

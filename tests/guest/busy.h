@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * busy.h - have the device at work for a while, so that something can happen meanwhile.
+ * busy.h - have the device at work for a while, so that something can happen meanwhile; have it
+ * misbehave.
  */
 #ifndef GUEST_BUSY_H
 #define GUEST_BUSY_H
@@ -25,9 +26,16 @@ struct busy busy_start(int fd, u32 direction);
 void busy_require(void);
 /* Have each transfer take at least this long; SKIPs likewise. */
 void busy_each(unsigned int ns);
-/* From now on transfers are quick again. The runner does the same after the test. */
+/*
+ * A property of the device, one of delay-ns and x-fault-*, and its value as QMP spells it. SKIPs
+ * likewise.
+ */
+void fault_set(const char *property, const char *value);
+/* The driver's dma_timeout_ms. */
+void watchdog_set(unsigned int ms);
+/* From now on all is as it was. The runner does the same after the test. */
 void busy_end(void);
-/* Does the device have to be told that? To be asked by the runner. */
+/* Is there something to be put back? To be asked by the runner. */
 bool busy_left(void);
 void busy_init(void);
 

@@ -53,6 +53,7 @@ void register_rw(void);
 void register_dma(void);
 void register_dma_error(void);
 void register_event(void);
+void register_faults(void);
 void register_process(void);
 void register_tool(void);
 void register_queue_call(void);

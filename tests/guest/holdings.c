@@ -53,7 +53,8 @@ static void add_buffer(struct holdings *s, size_t kind, u64 huge_size)
 	h->p = map_rw(s->fd, len, h->offset);
 }
 
-static void add_region(struct holdings *s, const char *name, u32 region, enum after_reset after_reset)
+static void add_region(struct holdings *s, const char *name, u32 region,
+		       enum after_reset after_reset)
 {
 	struct holding *h = add(s, name, after_reset);
 	struct mmapdemo_region_info r = region_get(s->fd, region);

@@ -3,8 +3,8 @@
  * lifetime_matrix.c - {unbind, PCI remove and rescan, hot-unplug, function level reset, the driver's own
  * reset} x {closed, open, mapped, waiting, DMA in flight, late close} x {idle, loaded}: a test each.
  *
- * What goes goes in the promised time, takes everything with it that was promised, and the device
- * that comes back is a whole one; what is reset keeps what was promised, and works.
+ * Going takes no longer than promised and takes all with it that was promised, and the device that
+ * comes back is a whole one; what is reset keeps what was promised, and works.
  * Not for: one thing looked at closely, see lifetime.c, queue_lifetime.c, module.c.
  */
 #include <errno.h>
@@ -462,7 +462,8 @@ static void dma_in_flight(const struct way *w)
 	busy_end();
 	device_is_whole();
 	if (w->stays)
-		CHECK_OK(dma_copy(f.fd, MMAPDEMO_DMA_FROM_DEVICE, f.b.mem, 0, f.b.dev, 0, PAGE, NULL));
+		CHECK_OK(dma_copy(f.fd, MMAPDEMO_DMA_FROM_DEVICE, f.b.mem, 0, f.b.dev, 0, PAGE,
+				  NULL));
 	close(f.fd);
 }
 

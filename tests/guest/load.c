@@ -75,7 +75,8 @@ static int pieces_get(int fd, struct piece *pieces)
 			continue;
 		ret = buf_try_alloc(fd, techniques[i], 0, 0, LEN, &a);
 		if (!ret)
-			ret = map_try(fd, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, a.out_offset, &p);
+			ret = map_try(fd, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, a.out_offset,
+				      &p);
 		if (!ret)
 			pieces[i] = (struct piece){ a.out_handle, p };
 	}

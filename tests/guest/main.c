@@ -28,6 +28,7 @@ int main(int argc, char **argv)
 	register_dma();
 	register_dma_error();
 	register_event();
+	register_faults();
 	register_process();
 	register_tool();
 	register_queue_call();
