@@ -23,6 +23,7 @@ static const struct mmapdemo_technique *const techniques[] = {
 	&mmapdemo_tech_pages,
 	&mmapdemo_tech_vmalloc,
 	&mmapdemo_tech_coherent,
+	&mmapdemo_tech_noncontig,
 };
 
 static const struct mmapdemo_technique *technique_find(u32 id)
@@ -105,6 +106,7 @@ static struct mmapdemo_buf *buf_create(struct mmapdemo_dev *mdev,
 	buf->mdev = mdev;
 	buf->tech = tech;
 	buf->object.len = len;
+	buf->dir = DMA_BIDIRECTIONAL;
 	return buf;
 }
 

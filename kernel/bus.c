@@ -2,14 +2,78 @@
 /*
  * Where the memory of a buffer is on the bus, and whose it is at the moment.
  *
- * Not for: making the addresses, see .dma_map in map_<technique>.c; transfers, see dma.c.
+ * Not for: addresses of memory that is in one piece, see .dma_map in map_<technique>.c; transfers,
+ * see dma.c.
  */
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include "mmapdemo_priv.h"
+
+/* --- single pages --------------------------------------------------------------------------- */
+
+/* The table has the pages in order, each PAGE_SIZE of it has one bus address. */
+static void bus_fill(struct mmapdemo_buf *buf, dma_addr_t *bus)
+{
+	struct sg_dma_page_iter iter;
+	unsigned int i = 0;
+
+	for_each_sgtable_dma_page(&buf->sgt, &iter, 0)
+		bus[i++] = sg_page_iter_dma_address(&iter);
+}
+
+/**
+ * mmapdemo_buf_dma_map_pages() - .dma_map of memory that consists of single pages
+ * @buf: the buffer
+ * @pages: all of them, in order; not needed any more afterwards
+ *
+ * Return: 0; -ENOMEM.
+ */
+int mmapdemo_buf_dma_map_pages(struct mmapdemo_buf *buf, struct page **pages)
+{
+	struct device *dev = &buf->mdev->pdev->dev;
+	unsigned int n = buf->object.len >> PAGE_SHIFT;
+	/* Bounce buffers have a largest size, and so must what becomes one. */
+	unsigned int most = min3(dma_get_max_seg_size(dev), (unsigned int)SZ_1G,
+				 (unsigned int)min_t(size_t, dma_max_mapping_size(dev), SZ_1G));
+	dma_addr_t *bus;
+	int ret;
+
+	bus = kvmalloc_array(n, sizeof(*bus), GFP_KERNEL_ACCOUNT);
+	if (!bus)
+		return -ENOMEM;
+	ret = sg_alloc_table_from_pages_segment(&buf->sgt, pages, n, 0, buf->object.len,
+						most & PAGE_MASK, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		goto free_bus;
+	ret = dma_map_sgtable(dev, &buf->sgt, buf->dir, DMA_ATTR_NO_WARN);
+	if (ret)
+		goto free_table;
+	bus_fill(buf, bus);
+	buf->bus_shift = PAGE_SHIFT;
+	buf->bus = bus;
+	return 0;
+
+free_table:
+	sg_free_table(&buf->sgt);
+free_bus:
+	kvfree(bus);
+	/* The IOMMU's -EIO and -EINVAL are for want of room too, and mean something else to a caller. */
+	return -ENOMEM;
+}
+
+/* Of memory that nobody reads again: no copying back from bounce buffers. */
+void mmapdemo_buf_dma_unmap_pages(struct mmapdemo_buf *buf)
+{
+	dma_unmap_sgtable(&buf->mdev->pdev->dev, &buf->sgt, buf->dir, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(&buf->sgt);
+	kvfree(buf->bus);
+}
+
+/* --- all memory ----------------------------------------------------------------------------- */
 
 /* Of two pages one may be within the device's reach and the other have a bounce buffer. */
 static bool needs_sync(const struct mmapdemo_buf *buf)
@@ -26,7 +90,7 @@ static bool needs_sync(const struct mmapdemo_buf *buf)
 
 /**
  * mmapdemo_buf_dma_map() - make sure that a buffer has bus addresses
- * @buf: PAGES, VMALLOC or COHERENT; inside the gate
+ * @buf: not device memory; inside the gate
  *
  * At the first transfer and for good, so that a buffer that is only mapped costs no addresses, and
  * no bounce buffers, and a small transfer no mapping.
@@ -43,8 +107,11 @@ int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf)
 	mutex_lock(&buf->dma_lock);
 	if (!buf->bus) {
 		ret = buf->tech->dma_map(buf);
-		if (!ret)
+		if (!ret) {
 			buf->need_sync = needs_sync(buf);
+			buf->bounced = buf->need_sync &&
+				       mmapdemo_buf_check_direct(buf, 0, buf->object.len);
+		}
 	}
 	if (!ret)
 		smp_store_release(&buf->dma_ready, true);	/* pairs with the acquire above */
@@ -133,4 +200,40 @@ void mmapdemo_buf_sync(const struct mmapdemo_buf *buf, u64 off, u64 len,
 		else
 			dma_sync_single_for_cpu(dev, bus, n, dir);
 	}
+}
+
+/*
+ * Memory without bus addresses no device has seen. Memory with bounce buffers is in no window, and
+ * transfers look after it themselves: copying in between would put old bytes over what one of them
+ * has brought.
+ */
+static void sync_range(struct mmapdemo_buf *buf, u64 off, u64 len, bool for_device)
+{
+	u64 done, n;
+
+	if (!smp_load_acquire(&buf->dma_ready))	/* pairs with the release in _dma_map() */
+		return;
+	if (!buf->need_sync || buf->bounced)
+		return;
+	for (done = 0; done < len && !mmapdemo_dev_gone(buf->mdev); done += n) {
+		n = min_t(u64, len - done, MMAPDEMO_CHUNK);
+		mmapdemo_buf_sync(buf, off + done, n, buf->dir, for_device);
+		cond_resched();
+	}
+}
+
+int mmapdemo_ioctl_buf_sync(struct mmapdemo_file *mf, struct mmapdemo_buf_sync *arg)
+{
+	struct mmapdemo_buf *buf = mmapdemo_buf_get_handle(mf, arg->handle);
+	int ret;
+
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	/* Regions are not for DMA. */
+	ret = mmapdemo_sync_check(arg, buf->object.len, mmapdemo_buf_is_ram(buf) && buf->owner);
+	/* Coherent memory is seen by both at any time. */
+	if (!ret && buf->tech->dma_map)
+		sync_range(buf, arg->off, arg->len, arg->flags == MMAPDEMO_SYNC_FOR_DEVICE);
+	mmapdemo_buf_put(buf);
+	return ret;
 }

@@ -80,6 +80,7 @@ RUN(QUEUE_INFO, queue_info)
 RUN(WINDOW_CREATE, window_create)
 UNDO(WINDOW_CREATE, window_create)
 RUN(WINDOW_DESTROY, window_destroy)
+RUN(BUF_SYNC, buf_sync)
 
 #define OUT(type, first, last)							\
 	.out = offsetof(struct type, first),					\
@@ -128,6 +129,8 @@ RUN(WINDOW_DESTROY, window_destroy)
 	.effect = true, .undo = undo_WINDOW_CREATE
 #define ABOUT_WINDOW_DESTROY							\
 	RESERVED(mmapdemo_window_destroy)
+#define ABOUT_BUF_SYNC								\
+	.flags = MMAPDEMO_SYNC_FOR_DEVICE | MMAPDEMO_SYNC_FOR_CPU, RESERVED(mmapdemo_buf_sync)
 
 #define ROW(verb, type)								\
 	[_IOC_NR(MMAPDEMO_IOC_##verb)] = {					\

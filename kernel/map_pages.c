@@ -78,11 +78,11 @@ static int pages_dma_map(struct mmapdemo_buf *buf)
 		u64 off = i * chunk;
 
 		bus[i] = dma_map_single_attrs(dev, buf->vaddr + off,
-					      min(chunk, buf->object.len - off), DMA_BIDIRECTIONAL,
+					      min(chunk, buf->object.len - off), buf->dir,
 					      DMA_ATTR_NO_WARN);
 		if (dma_mapping_error(dev, bus[i])) {
 			while (i--)
-				dma_unmap_single_attrs(dev, bus[i], chunk, DMA_BIDIRECTIONAL,
+				dma_unmap_single_attrs(dev, bus[i], chunk, buf->dir,
 						       DMA_ATTR_SKIP_CPU_SYNC);
 			kfree(bus);
 			return -ENOMEM;
@@ -102,7 +102,7 @@ static void pages_dma_unmap(struct mmapdemo_buf *buf)
 	/* Nobody reads the memory again: no copying back from bounce buffers. */
 	for (off = 0; off < buf->object.len; off += chunk)
 		dma_unmap_single_attrs(dev, buf->bus[off >> buf->bus_shift],
-				       min(chunk, buf->object.len - off), DMA_BIDIRECTIONAL,
+				       min(chunk, buf->object.len - off), buf->dir,
 				       DMA_ATTR_SKIP_CPU_SYNC);
 	kfree(buf->bus);
 }

@@ -7,7 +7,6 @@
  * Good at: finding memory at any time; get_user_pages() works, so O_DIRECT and the like do. Pays
  * one fault per page touched.
  */
-#include <linux/dma-mapping.h>
 #include <linux/pfn.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -65,22 +64,9 @@ static int vmalloc_write(struct mmapdemo_buf *buf, u64 off, const void *from, si
 	return 0;
 }
 
-/* The table has the pages in order, each PAGE_SIZE of it has one bus address. */
-static void vmalloc_bus_fill(struct mmapdemo_buf *buf, dma_addr_t *bus)
+static int vmalloc_dma_map(struct mmapdemo_buf *buf)
 {
-	struct sg_dma_page_iter iter;
-	unsigned int i = 0;
-
-	for_each_sgtable_dma_page(&buf->sgt, &iter, 0)
-		bus[i++] = sg_page_iter_dma_address(&iter);
-}
-
-static int vmalloc_sgt_alloc(struct mmapdemo_buf *buf, unsigned int n)
-{
-	struct device *dev = &buf->mdev->pdev->dev;
-	/* Bounce buffers have a largest size, and so must what becomes one. */
-	unsigned int most = min3(dma_get_max_seg_size(dev), (unsigned int)SZ_1G,
-				 (unsigned int)min_t(size_t, dma_max_mapping_size(dev), SZ_1G));
+	unsigned int n = buf->object.len >> PAGE_SHIFT;
 	struct page **pages;
 	unsigned int i;
 	int ret;
@@ -90,48 +76,9 @@ static int vmalloc_sgt_alloc(struct mmapdemo_buf *buf, unsigned int n)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
 		pages[i] = vmalloc_to_page(buf->vaddr + (size_t)i * PAGE_SIZE);
-	ret = sg_alloc_table_from_pages_segment(&buf->sgt, pages, n, 0, buf->object.len,
-						most & PAGE_MASK, GFP_KERNEL_ACCOUNT);
+	ret = mmapdemo_buf_dma_map_pages(buf, pages);
 	kvfree(pages);
 	return ret;
-}
-
-static int vmalloc_dma_map(struct mmapdemo_buf *buf)
-{
-	struct device *dev = &buf->mdev->pdev->dev;
-	unsigned int n = buf->object.len >> PAGE_SHIFT;
-	dma_addr_t *bus;
-	int ret;
-
-	bus = kvmalloc_array(n, sizeof(*bus), GFP_KERNEL_ACCOUNT);
-	if (!bus)
-		return -ENOMEM;
-	ret = vmalloc_sgt_alloc(buf, n);
-	if (ret)
-		goto free_bus;
-	ret = dma_map_sgtable(dev, &buf->sgt, DMA_BIDIRECTIONAL, DMA_ATTR_NO_WARN);
-	if (ret)
-		goto free_table;
-	vmalloc_bus_fill(buf, bus);
-	buf->bus_shift = PAGE_SHIFT;
-	buf->bus = bus;
-	return 0;
-
-free_table:
-	sg_free_table(&buf->sgt);
-free_bus:
-	kvfree(bus);
-	/* The IOMMU's -EIO and -EINVAL are for want of room too, and mean something else to a caller. */
-	return -ENOMEM;
-}
-
-static void vmalloc_dma_unmap(struct mmapdemo_buf *buf)
-{
-	/* Nobody reads the memory again: no copying back from bounce buffers. */
-	dma_unmap_sgtable(&buf->mdev->pdev->dev, &buf->sgt, DMA_BIDIRECTIONAL,
-			  DMA_ATTR_SKIP_CPU_SYNC);
-	sg_free_table(&buf->sgt);
-	kvfree(buf->bus);
 }
 
 static phys_addr_t vmalloc_phys(const struct mmapdemo_buf *buf, u64 off)
@@ -150,6 +97,6 @@ const struct mmapdemo_technique mmapdemo_tech_vmalloc = {
 	.read = vmalloc_read,
 	.write = vmalloc_write,
 	.dma_map = vmalloc_dma_map,
-	.dma_unmap = vmalloc_dma_unmap,
+	.dma_unmap = mmapdemo_buf_dma_unmap_pages,
 	.phys = vmalloc_phys,
 };

@@ -278,6 +278,7 @@ extern const struct mmapdemo_technique mmapdemo_tech_alias;
 extern const struct mmapdemo_technique mmapdemo_tech_pages;
 extern const struct mmapdemo_technique mmapdemo_tech_vmalloc;
 extern const struct mmapdemo_technique mmapdemo_tech_coherent;
+extern const struct mmapdemo_technique mmapdemo_tech_noncontig;
 
 /*
  * Anything that has an offset: a buffer, a region, the ring or the doorbell of a queue. `ref` is
@@ -305,6 +306,7 @@ struct mmapdemo_buf {
 
 	/* by technique */
 	void *vaddr;			/* pages, vmalloc, coherent */
+	struct page **pages;		/* noncontig, userptr: all of them, in order */
 	phys_addr_t phys;		/* whatever is in a BAR */
 
 	/* Bus addresses, one for each 1 << bus_shift bytes. Set once, under dma_lock. */
@@ -313,8 +315,10 @@ struct mmapdemo_buf {
 	unsigned int bus_shift;
 	dma_addr_t bus_one;		/* what bus points to if one is enough */
 	bool need_sync;			/* some of it needs dma_sync_*() */
+	bool bounced;			/* some of it is reached through bounce buffers */
 	bool dma_ready;			/* bus is set, for who does not hold dma_lock */
-	struct sg_table sgt;		/* vmalloc */
+	enum dma_data_direction dir;	/* what the device may do with it */
+	struct sg_table sgt;		/* vmalloc, noncontig, userptr */
 };
 
 /*
@@ -456,6 +460,7 @@ int mmapdemo_ioctl_window_create(struct mmapdemo_file *mf, struct mmapdemo_windo
 void mmapdemo_ioctl_window_create_undo(struct mmapdemo_file *mf,
 				       struct mmapdemo_window_create *arg);
 int mmapdemo_ioctl_window_destroy(struct mmapdemo_file *mf, struct mmapdemo_window_destroy *arg);
+int mmapdemo_ioctl_buf_sync(struct mmapdemo_file *mf, struct mmapdemo_buf_sync *arg);
 
 /* --- buf.c ------------------------------------------------------------------------------- */
 
@@ -567,6 +572,8 @@ int mmapdemo_reg_set(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 val);
 /* --- bus.c ------------------------------------------------------------------------------- */
 
 int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf);
+int mmapdemo_buf_dma_map_pages(struct mmapdemo_buf *buf, struct page **pages);
+void mmapdemo_buf_dma_unmap_pages(struct mmapdemo_buf *buf);
 int mmapdemo_buf_check_direct(const struct mmapdemo_buf *buf, u64 off, u64 len);
 u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_t *bus);
 void mmapdemo_buf_sync(const struct mmapdemo_buf *buf, u64 off, u64 len,

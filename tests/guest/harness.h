@@ -49,6 +49,7 @@ void register_map_random(void);
 void register_map_users(void);
 void register_map_cache(void);
 void register_technique_bar(void);
+void register_technique_memory(void);
 void register_rw(void);
 void register_dma(void);
 void register_dma_error(void);

@@ -61,6 +61,9 @@ enum verb {
 	.known_flags = MMAPDEMO_WINDOW_READ | MMAPDEMO_WINDOW_WRITE
 #define ABOUT_WINDOW_DESTROY						\
 	.name = "window_destroy", RESERVED(mmapdemo_window_destroy)
+#define ABOUT_BUF_SYNC							\
+	.name = "buf_sync", RESERVED(mmapdemo_buf_sync),			\
+	.known_flags = MMAPDEMO_SYNC_FOR_DEVICE | MMAPDEMO_SYNC_FOR_CPU
 
 const struct ioctl_desc ioctls[] = {
 #define X(NAME, type) {							\
@@ -189,6 +192,14 @@ void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
 	case VERB_BUF_INFO:
 		((struct mmapdemo_buf_info *)buf)->handle = e->mem;
 		break;
+	case VERB_BUF_SYNC: {
+		struct mmapdemo_buf_sync *s = buf;
+
+		s->flags = MMAPDEMO_SYNC_FOR_DEVICE;
+		s->handle = e->mem;
+		s->len = 64;
+		break;
+	}
 	case VERB_MAP_INFO:
 		((struct mmapdemo_map_info *)buf)->addr = (uintptr_t)e->page;
 		break;

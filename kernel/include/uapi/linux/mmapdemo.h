@@ -507,6 +507,7 @@ struct mmapdemo_uring_cmd {
 	X(QUEUE_DESTROY, mmapdemo_queue_destroy) \
 	X(QUEUE_INFO,    mmapdemo_queue_info) \
 	X(WINDOW_CREATE, mmapdemo_window_create) \
-	X(WINDOW_DESTROY, mmapdemo_window_destroy)
+	X(WINDOW_DESTROY, mmapdemo_window_destroy) \
+	X(BUF_SYNC,      mmapdemo_buf_sync)
 
 #endif /* _UAPI_LINUX_MMAPDEMO_H */
