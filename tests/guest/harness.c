@@ -26,7 +26,6 @@
 #define EXIT_FAILED	1
 #define EXIT_USAGE	2
 #define EXIT_NO_DEVICE	3
-#define CHILD_DONE	42	/* unlike anything a stray exit() would give */
 #define MAX_TESTS	2048
 #define REAP_MS		5000	/* a killed process that stays longer is stuck in the kernel */
 

@@ -50,6 +50,8 @@ void register_map_users(void);
 void register_map_cache(void);
 void register_technique_bar(void);
 void register_technique_memory(void);
+void register_map_fault(void);
+void register_map_pin(void);
 void register_rw(void);
 void register_dma(void);
 void register_dma_error(void);
@@ -127,6 +129,8 @@ const char *errno_word(int err);	/* err may be negative; 0 is "success" */
 		FAIL("%s: %m", #expr);					\
 	sys_;								\
 })
+
+#define CHILD_DONE	42	/* status of child_exit(): unlike anything a stray exit() gives */
 
 /* Fork; the child of a fork must end with child_exit() or a failing check. */
 pid_t child_fork(void);

@@ -25,6 +25,8 @@ int main(int argc, char **argv)
 	register_map_lifetime();
 	register_map_random();
 	register_map_users();
+	register_map_fault();
+	register_map_pin();
 	register_rw();
 	register_dma();
 	register_dma_error();

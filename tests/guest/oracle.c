@@ -301,7 +301,7 @@ static bool healthy(void)
 		diag("health check: no answer within %u ms", HEALTH_MS);
 		return false;
 	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 42)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE)
 		return true;
 	diag("health check failed, status %#x", status);
 	return false;
