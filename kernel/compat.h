@@ -65,6 +65,11 @@ static inline void mmapdemo_eventfd_signal(struct eventfd_ctx *ctx)
 	get_user_pages(start, num, flags, pages, NULL)
 #endif
 
+/* 7.2: named after what it is for, mappings of page frames. */
+#ifndef HAVE_ZAP_SPECIAL_VMA_RANGE
+#define zap_special_vma_range	zap_vma_ptes
+#endif
+
 /* 6.12: follow_pfnmap_start() and _end() replaced follow_pte(), which had lost its mm in 6.10. */
 #ifndef HAVE_FOLLOW_PFNMAP
 struct follow_pfnmap_args {

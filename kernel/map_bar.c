@@ -76,7 +76,7 @@ static int bar_remap(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 o
 	mmapdemo_memtype_disown(vma, phys);
 	if (!mmapdemo_memtype_of(vma, vma->vm_start, &got) && got != buf->cache) {
 		/* The core would do it too, but after mem->lock: no other thread is to use them. */
-		zap_vma_ptes(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+		zap_special_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 		return -EBUSY;
 	}
 	return 0;
