@@ -62,6 +62,14 @@ class Archive(unittest.TestCase):
             self.assertEqual(text.index(b"070701", 512) % 4, 0)
 
 
+class Modules(unittest.TestCase):
+    def test_shared_need_is_loaded_before_both(self):
+        needs = {"virtio_pci": ["virtio_ring", "virtio"], "virtio": ["virtio_ring"], "virtio_ring": ["built_in"]}
+        self.assertEqual(image.needed_before("virtio_pci", needs), ["virtio_ring", "virtio"])
+        needs["virtio_pci"].reverse()
+        self.assertEqual(image.needed_before("virtio_pci", needs), ["virtio_ring", "virtio"])
+
+
 class Libraries(unittest.TestCase):
     def test_dynamic_program_has_loader_and_libc(self):
         found = image.libraries_of("/usr/bin/python3")

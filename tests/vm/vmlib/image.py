@@ -21,10 +21,10 @@ BUSYBOX = "/bin/busybox"
 
 # Modules of the guest kernel that boots and tests ask for by name; what they need comes with them, and one that is
 # built in, or that this kernel does not have, is left out.
-MODULES = ("virtio_console", "virtio_blk", "nvme", "null_blk", "vfio-pci", "vfio_iommu_type1", "uio_pci_generic",
+MODULES = ("virtio_pci", "virtio_console", "virtio_blk", "nvme", "null_blk", "vfio-pci", "vfio_iommu_type1", "uio_pci_generic",
            "pciehp", "acpiphp_ibm", "qemu_fw_cfg")
 
-_IMAGE_FORMAT = "1"
+_IMAGE_FORMAT = "2"
 
 
 class ImageError(Exception):
@@ -190,20 +190,24 @@ def _add_modules(archive, kernel):
         queue += needs[name]
         archive.add_data(f"{target}/{_file_name(known[name])}", data)
 
-    def closure(name, seen):
-        for need in needs.get(name, ()):
-            if need in needs and need not in seen:
-                seen.append(need)
-                closure(need, seen)
-        return seen
-
     lines = []
     for name in sorted(needs):
-        rest = [_file_name(known[need]) for need in closure(name, [])]
+        # modprobe loads them from the last to the first.
+        rest = [_file_name(known[need]) for need in reversed(needed_before(name, needs))]
         lines.append(f"{_file_name(known[name])}:{''.join(' ' + need for need in rest)}\n")
     archive.add_data(f"{target}/modules.dep", "".join(lines).encode())
     for name in ("modules.alias", "modules.symbols"):
         archive.add_data(f"{target}/{name}", b"")
+
+
+def needed_before(name, needs, seen=None):
+    """Modules that must be loaded before this one, in that order, from {name: names it needs}."""
+    seen = [] if seen is None else seen
+    for need in needs.get(name, ()):
+        if need in needs and need not in seen:
+            needed_before(need, needs, seen)
+            seen.append(need)
+    return seen
 
 
 def _file_name(path):
