@@ -5,6 +5,9 @@
 # shellcheck disable=SC2154  # cache and die come from lib.sh
 # The mirror is the machine's business: its address is read from the machine's apt configuration.
 
+# Its own configuration file, if it names one; APT_CONFIG becomes ours in apt_open.
+apt_machine_config=${APT_CONFIG:-}
+
 # Address of the repository that the machine uses for suite $1 ("" if none).
 apt_site()
 {
@@ -26,6 +29,8 @@ apt_open()
 	local dir=$cache/apt/$1 code main security entry type suite site key=/usr/share/keyrings/debian-archive-keyring.gpg
 
 	shift
+	unset APT_CONFIG
+	[ -z "$apt_machine_config" ] || export APT_CONFIG=$apt_machine_config
 	code=$(apt_codename)
 	main=$(apt_site "$code")
 	security=$(apt_site "$code-security")
@@ -72,7 +77,6 @@ apt_open()
 	mv "$dir/sources.list.new" "$dir/sources.list"
 	apt_dir=$dir
 	apt_main=$main
-	# The machine's own APT_CONFIG was honoured by the dump above.
 	export APT_CONFIG=$dir/apt.conf
 }
 

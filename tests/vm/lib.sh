@@ -65,6 +65,13 @@ keep_newest()
 		done
 }
 
+# The release that modules built against headers $1 say they are for.  Not include/config/kernel.release: Debian's is
+# the version that theirs is made from.
+headers_release()
+{
+	sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$1/include/generated/utsrelease.h" 2>/dev/null | grep .
+}
+
 jobs_default()
 {
 	echo "${MMAPDEMO_JOBS:-$(nproc)}"

@@ -16,9 +16,13 @@ class Parts:
         self.module = module
 
 
-def build(qemu=None, user=True, module=True, verbose=False, tests=False):
+# What fetch-kernel knows, besides a kernel of one's own.
+KERNELS = ("6.1", "6.12", "7")
+
+
+def build(qemu=None, user=True, module=True, verbose=False, tests=False, kernel=None):
     """Bring everything up to date.  qemu: a directory to use instead of building one.  tests: what runs on the host,
-    too."""
+    too.  kernel: one of KERNELS."""
     scripts = os.path.join(paths.TOP, "qemu-device", "scripts")
     plan = []
     if not qemu:
@@ -29,10 +33,11 @@ def build(qemu=None, user=True, module=True, verbose=False, tests=False):
             steps.Step("qemu-configure", [build_qemu, "--configure-only"], after=("qemu-source", "meson")),
             steps.Step("qemu-build", [build_qemu, *(["--qtest"] if tests else [])], after=("qemu-configure",), slots=os.cpu_count() or 1),
         ]
-    plan.append(steps.Step("kernel", [os.path.join(paths.VM, "fetch-kernel")]))
+    choice = ["--kernel", kernel] if kernel else []
+    plan.append(steps.Step("kernel", [os.path.join(paths.VM, "fetch-kernel"), *choice]))
     if user and os.path.exists(os.path.join(paths.TOP, "meson.build")):
         plan.append(steps.Step("userspace", [os.path.join(paths.VM, "build-user"), *(["--tests"] if tests else [])]))
     if module and os.path.exists(os.path.join(paths.TOP, "kernel", "Kbuild")):
-        plan.append(steps.Step("driver", [os.path.join(paths.VM, "build-module")], after=("kernel",)))
+        plan.append(steps.Step("driver", [os.path.join(paths.VM, "build-module"), *choice], after=("kernel",)))
     results = steps.Runner(plan, verbose).run()
     return Parts(qemu or results["qemu-build"], results["kernel"], results.get("userspace"), results.get("driver"))
