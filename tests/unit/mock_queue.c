@@ -134,6 +134,7 @@ static int info(struct mmapdemo_info *arg)
 	arg->out_num_queues = 1;
 	arg->out_num_windows = MOCK_WINDOWS;
 	arg->out_queue_max_len = MOCK_WINDOW_LEN;
+	arg->out_techniques = (2u << MMAPDEMO_TECH_MAX) - 2;
 	return 0;
 }
 

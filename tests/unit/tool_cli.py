@@ -30,7 +30,8 @@ COMMANDS = ["info", "regs", "peek", "poke", "map", "copy", "queue", "selftest"]
 # Arguments that are right, so that only the device is missing.
 GOOD = {
     "info": [], "regs": ["CNT_*", "id"], "peek": ["SCRATCH32"], "poke": ["SCRATCH32", "0x1"],
-    "map": ["bar"], "copy": ["--via=queue", "--depth=1024", "--len=4K"], "queue": ["--all"], "selftest": [],
+    "map": ["--technique=bar-fault", "--fault-around"], "copy": ["--via=uring", "--depth=1024", "--len=4K", "-t",
+    "userptr", "--device-technique=bar-huge"], "queue": ["--all"], "selftest": [],
 }
 USAGE = [
     [], ["bogus"], ["--bogus"], ["--device"], ["--device=/dev/x"],
@@ -50,6 +51,10 @@ USAGE = [
     ["map", "bar", "--len=18446744073709551616"], ["map", "bar", "--len="],
     ["map", "bar", "--cache=hot"], ["map", "user-page", "--cache=wc"], ["map", "bar", "--fill=256"],
     ["map", "bar", "--fill=1", "--read-only"], ["map", "user-page", "--fill=1"],
+    ["map", "--technique=nothing"], ["map", "--technique=bar", "pages"], ["map", "--technique=example"],
+    ["map", "userptr", "--cache=wb"], ["map", "userptr", "--read-only"], ["map", "bar", "--fault-around"],
+    ["map", "example", "--fault-around"], ["peek", "userptr"], ["poke", "userptr", "1"],
+    ["copy", "--technique=bar-huge"], ["copy", "--device-technique=pages"], ["copy", "--device-technique=all"],
     ["map", "ctrl", "--verify=1"], ["map", "bar", "--hold=soon"],
     ["copy", "--len=0"], ["copy", "--len=-4K"], ["copy", "--len=99999999T"], ["copy", "--via=fax"],
     ["copy", "--depth=0"], ["copy", "--depth=1025"], ["copy", "--technique=bar"], ["copy", "--mode=prayer"], ["copy", "--repeat=-1"],

@@ -46,7 +46,7 @@ static unsigned char *buffer_of(struct mock_queue *mq, uint32_t technique)
 static void go_wrong(struct mock_queue *mq, const struct mmapdemo_hw_sqe *sqe,
 		     struct mmapdemo_hw_cqe *cqe)
 {
-	unsigned char *mem = buffer_of(mq, MMAPDEMO_TECH_PAGES);
+	unsigned char *mem = mq->buffer[1].mem;
 	unsigned char *dev = buffer_of(mq, MMAPDEMO_TECH_BAR);
 	bool copies = sqe->op == MMAPDEMO_OP_COPY;
 	bool to_device = copies && mq->window[sqe->dst_win] == dev + COPY_GUARD;
@@ -97,15 +97,16 @@ static void go_wrong(struct mock_queue *mq, const struct mmapdemo_hw_sqe *sqe,
 	}
 }
 
-static int round_trip(int fault, size_t chunk, uint32_t depth, uint32_t mode)
+static int round_trip_by(enum copy_via via, uint32_t technique, int fault, size_t chunk,
+			 uint32_t depth, uint32_t mode)
 {
 	struct mock_queue mq = { .after = go_wrong, .fault = fault };
 	struct mock_worker worker = { .mq = &mq, .budget = 100000 };
 	struct tool tool = { .path = "mock", .json = true, .result = json_object() };
 	unsigned char *source = malloc(LEN), *back = malloc(LEN);
 	struct copy copy = {
-		.via = COPY_QUEUE,
-		.technique = MMAPDEMO_TECH_PAGES,
+		.via = via,
+		.technique = technique,
 		.mode = mode,
 		.chunk = chunk,
 		.depth = depth,
@@ -116,11 +117,15 @@ static int round_trip(int fault, size_t chunk, uint32_t depth, uint32_t mode)
 	tool.dev = mock_queue_open(&mq);
 	copy_fill(source, LEN, 3);
 	assert_int_equal(copy_prepare(&copy, &tool, LEN), 0);
-	if (fault == FAULT_STOP)
+	if (fault == FAULT_STOP && via == COPY_IOCTL)
+		mq.submit_ret = -EIO;
+	else if (fault == FAULT_STOP)
 		mock_queue_stop(&mq, MMAPDEMO_QERR_TAIL);
-	mock_worker_start(&worker);
+	if (via == COPY_QUEUE)
+		mock_worker_start(&worker);
 	status = copy_round_trip(&copy, source, back);
-	mock_worker_stop(&worker);
+	if (via == COPY_QUEUE)
+		mock_worker_stop(&worker);
 	if (!status) {
 		assert_memory_equal(source, back, LEN);
 		assert_in_range(copy.doorbells, 1, copy.transfers);
@@ -128,13 +133,22 @@ static int round_trip(int fault, size_t chunk, uint32_t depth, uint32_t mode)
 		assert_non_null(json_object_get(tool.result, "error"));
 	}
 	assert_int_equal(copy_release(&copy), 0);
-	assert_int_equal(mq.destroys, 1);
+	assert_int_equal(mq.destroys, mq.creates);
+	/* Streaming memory is handed over and back; coherent memory is left alone. */
+	if (!fault)
+		assert_int_equal(mq.syncs > 0, technique != MMAPDEMO_TECH_COHERENT);
+	assert_int_equal(mq.syncs % 2 && !status, 0);
 	mmd_close(tool.dev);
 	mock_queue_close(&mq);
 	json_decref(tool.result);
 	free(source);
 	free(back);
 	return status;
+}
+
+static int round_trip(int fault, size_t chunk, uint32_t depth, uint32_t mode)
+{
+	return round_trip_by(COPY_QUEUE, MMAPDEMO_TECH_PAGES, fault, chunk, depth, mode);
 }
 
 static void round_trip_good_passes(void **state)
@@ -145,22 +159,34 @@ static void round_trip_good_passes(void **state)
 	/* Chunks and bursts that leave a rest, a ring used more than once. */
 	assert_int_equal(round_trip(FAULT_NONE, 999, 4, MMD_DMA_SPIN), 0);
 	assert_int_equal(round_trip(FAULT_NONE, 77, 9, MMD_DMA_EVENTFD), 0);
+	assert_int_equal(round_trip_by(COPY_QUEUE, MMAPDEMO_TECH_COHERENT, FAULT_NONE, 999, 4,
+				       MMD_DMA_SPIN), 0);
+	assert_int_equal(round_trip_by(COPY_QUEUE, MMAPDEMO_TECH_USERPTR, FAULT_NONE, 999, 4,
+				       MMD_DMA_SPIN), 0);
+	/* A call submits as much as there are slots; the rest goes with the next. */
+	assert_int_equal(round_trip_by(COPY_IOCTL, MMAPDEMO_TECH_PAGES, FAULT_NONE, 77, 9,
+				       MMD_DMA_WAIT), 0);
+	assert_int_equal(round_trip_by(COPY_IOCTL, MMAPDEMO_TECH_USERPTR, FAULT_NONE, 999, 4,
+				       MMD_DMA_WAIT), 0);
 }
 
 static void round_trip_every_fault_is_found(void **state)
 {
 	int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY), fault;
-	bool found[FAULT_COUNT] = { true };
+	bool found[FAULT_COUNT] = { true }, by_ioctl[FAULT_COUNT] = { true };
 
 	(void)state;
 	dup2(null, STDERR_FILENO);
-	for (fault = FAULT_BYTE_TO; fault < FAULT_COUNT; fault++)
+	for (fault = FAULT_BYTE_TO; fault < FAULT_COUNT; fault++) {
 		found[fault] = round_trip(fault, 4096, 4, MMD_DMA_SPIN) == STATUS_FAILED;
+		by_ioctl[fault] = round_trip_by(COPY_IOCTL, MMAPDEMO_TECH_USERPTR, fault, 4096, 4,
+						MMD_DMA_WAIT) == STATUS_FAILED;
+	}
 	dup2(saved, STDERR_FILENO);
 	close(null);
 	close(saved);
 	for (fault = FAULT_BYTE_TO; fault < FAULT_COUNT; fault++)
-		if (!found[fault])
+		if (!found[fault] || !by_ioctl[fault])
 			fail_msg("fault %d is not found", fault);
 }
 

@@ -20,7 +20,7 @@
 
 #define DEPTH_DEFAULT	16
 
-enum { KEY_VIA = 0x400, KEY_CHUNK, KEY_REPEAT, KEY_TIMEOUT, KEY_DEPTH };
+enum { KEY_VIA = 0x400, KEY_CHUNK, KEY_REPEAT, KEY_TIMEOUT, KEY_DEPTH, KEY_DEVICE_TECHNIQUE };
 
 struct args {
 	struct tool *tool;
@@ -30,6 +30,7 @@ struct args {
 	uint64_t chunk;
 	uint32_t via;		/* COPY_* or ALL */
 	uint32_t technique;
+	uint32_t dev_technique;
 	uint32_t mode;
 	uint64_t depth;
 	uint64_t repeat;	/* 0: until interrupted */
@@ -38,12 +39,15 @@ struct args {
 
 static void parse_via(struct args *args, const char *arg, struct argp_state *state)
 {
+	/* "dma" has been the name since there was one kind; "oneshot" tells it from the others. */
+	if (!strcasecmp(arg, "oneshot"))
+		arg = copy_via_names[COPY_DMA];
 	for (args->via = 0; args->via < COPY_VIA_COUNT; args->via++)
 		if (!strcasecmp(arg, copy_via_names[args->via]))
 			return;
 	args->via = ALL;
 	if (strcasecmp(arg, "all"))
-		argp_error(state, "--via=%s: must be dma, queue, mmap, rw or all", arg);
+		argp_error(state, "--via=%s: must be dma (or oneshot), queue, ioctl, uring, mmap, rw or all", arg);
 }
 
 static void parse_technique(struct args *args, const char *arg, struct argp_state *state)
@@ -51,8 +55,16 @@ static void parse_technique(struct args *args, const char *arg, struct argp_stat
 	args->technique = ALL;
 	if (!strcasecmp(arg, "all"))
 		return;
-	if (mmd_technique_value(arg, &args->technique) || args->technique == MMAPDEMO_TECH_BAR)
-		argp_error(state, "--technique=%s: must be pages, vmalloc, coherent or all", arg);
+	if (mmd_technique_value(arg, &args->technique) || mmd_technique_is_device(args->technique))
+		argp_error(state, "--technique=%s: must be pages, vmalloc, coherent, noncontig, userptr or all",
+			   arg);
+}
+
+static void parse_device_technique(struct args *args, const char *arg, struct argp_state *state)
+{
+	if (mmd_technique_value(arg, &args->dev_technique) ||
+	    !mmd_technique_is_device(args->dev_technique))
+		argp_error(state, "--device-technique=%s: must be bar, bar-fault or bar-huge", arg);
 }
 
 static void parse_mode(struct args *args, const char *arg, struct argp_state *state)
@@ -94,6 +106,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 't':
 		parse_technique(args, arg, state);
 		return 0;
+	case KEY_DEVICE_TECHNIQUE:
+		parse_device_technique(args, arg, state);
+		return 0;
 	case 'm':
 		parse_mode(args, arg, state);
 		return 0;
@@ -128,14 +143,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "len", 'l', "SIZE", 0, "Bytes of a pattern to copy (default 1M)", 1 },
-	{ "via", KEY_VIA, "WAY", 0, "dma (default); queue: descriptors in mapped rings, without system calls; "
-	  "mmap: the CPU through a mapping; rw: pwrite and pread; all", 1 },
-	{ "technique", 't', "NAME", 0, "dma, queue: system memory by pages (default), vmalloc, coherent, all", 1 },
+	{ "via", KEY_VIA, "WAY", 0, "dma or oneshot (default); queue: descriptors in mapped rings, without system "
+	  "calls; ioctl: descriptors by a system call; uring: as commands of io_uring; mmap: the CPU through a mapping; "
+	  "rw: pwrite and pread; all", 1 },
+	{ "technique", 't', "NAME", 0, "System memory by pages (default), vmalloc, coherent, noncontig, userptr (of "
+	  "this process), all", 1 },
+	{ "device-technique", KEY_DEVICE_TECHNIQUE, "NAME", 0, "Device memory by bar (default), bar-fault, bar-huge", 1 },
 	{ "mode", 'm', "NAME", 0, "dma: learn of the end by wait (default), eventfd, spin, all; a queue spins or "
 	  "sleeps on its eventfd", 1 },
-	{ "chunk", KEY_CHUNK, "SIZE", 0, "Bytes of one transfer (default: dma as many as possible, queue 64K)", 1 },
-	{ "depth", KEY_DEPTH, "N", 0, "queue: descriptors for one doorbell (default 16)", 1 },
-	{ "timeout", KEY_TIMEOUT, "TIME", 0, "dma: of one transfer; queue: of those of one doorbell (default 10s)", 1 },
+	{ "chunk", KEY_CHUNK, "SIZE", 0, "Bytes of one transfer (default: dma as many as possible, else 64K)", 1 },
+	{ "depth", KEY_DEPTH, "N", 0, "queue, ioctl, uring: descriptors at a time (default 16)", 1 },
+	{ "timeout", KEY_TIMEOUT, "TIME", 0, "dma: of one transfer; else of the descriptors at a time (default 10s)", 1 },
 	{ "repeat", KEY_REPEAT, "N", 0, "Do everything N times, 0: until interrupted (default 1)", 1 },
 	{ "output", 'o', "FILE", 0, "Write what came back to FILE", 1 },
 	{ 0 }
@@ -252,27 +270,34 @@ static int run_one(struct args *args, struct copy *copy, struct data *data, json
 		tool_say(tool, ", %" PRIu64 " times", args->repeat);
 	if (copy->transfers)
 		tool_say(tool, ", %" PRIu64 " %s", copy->transfers,
-			 copy->via == COPY_QUEUE ? "descriptors" : "transfers");
-	if (copy->via == COPY_QUEUE)
-		tool_say(tool, ", %" PRIu64 " doorbells", copy->doorbells);
+			 copy_has_queue(copy->via) ? "descriptors" : "transfers");
+	if (copy_has_queue(copy->via))
+		tool_say(tool, ", %" PRIu64 " %s", copy->doorbells,
+			 copy->via == COPY_QUEUE ? "doorbells" : "system calls");
 	tool_say(tool, ": same bytes, guards intact\n");
 	return copy_release(copy);
 }
 
 /* One of "all" that cannot be on this machine is told, and no failure. */
-static bool is_left_out(const struct args *args, const struct copy *copy, json_t *runs)
+static bool is_left_out(const struct args *args, const struct mmd_info *info,
+			const struct copy *copy, json_t *runs)
 {
 	struct tool *tool = args->tool;
-	struct mmd_explanation why;
+	struct mmd_explanation why = { .cause = NULL };
 	char name[64];
 	int ret;
 
-	if (copy->via != COPY_QUEUE || (args->via != ALL && args->technique != ALL))
+	if (args->via == ALL)
+		why.cause = copy_via_lacks(tool, info, copy->via);
+	if (args->technique == ALL && !(info->techniques & 1u << copy->technique))
+		why.cause = "driver, kernel or device does not have the technique";
+	if (!why.cause && copy_has_queue(copy->via) && (args->via == ALL || args->technique == ALL)) {
+		ret = copy_queue_reaches(tool, copy->technique);
+		if (ret)
+			mmd_explain(MMD_CALL_WINDOW_CREATE, ret, &why);
+	}
+	if (!why.cause)
 		return false;
-	ret = copy_queue_reaches(tool, copy->technique);
-	if (!ret)
-		return false;
-	mmd_explain(MMD_CALL_WINDOW_CREATE, ret, &why);
 	copy_name(copy, name, sizeof(name));
 	tool_say(tool, "%-24s left out: %s\n", name, why.cause);
 	json_array_append_new(runs, json_pack("{s:s, s:s}", "name", name, "left_out", why.cause));
@@ -286,8 +311,14 @@ static bool is_wanted(const struct args *args, const struct copy *copy)
 
 	if (args->via != ALL && args->via != copy->via)
 		return false;
-	if (copy->via != COPY_DMA && copy->via != COPY_QUEUE)
+	if (mmd_technique_is_device(copy->technique))
+		return false;
+	if (!copy_has_memory(copy->via))
 		return copy->technique == MMAPDEMO_TECH_PAGES && copy->mode == MMD_DMA_WAIT;
+	/* A system call waits in its own way. */
+	if (copy->via == COPY_IOCTL || copy->via == COPY_URING)
+		return (args->technique == ALL || args->technique == copy->technique) &&
+		       copy->mode == MMD_DMA_WAIT;
 	/* A queue has nothing to wait by but its eventfd. */
 	if (copy->via == COPY_QUEUE && copy->mode == MMD_DMA_WAIT)
 		return false;
@@ -307,19 +338,17 @@ static int run_all(struct args *args, struct data *data, json_t *runs)
 	if (ret)
 		return tool_explain(args->tool, MMD_CALL_INFO, ret, NULL);
 	for (via = 0; via < COPY_VIA_COUNT; via++) {
-		/* "All" are those that there are. */
-		if (via == COPY_QUEUE && args->via == ALL && !info.num_queues)
-			continue;
-		for (technique = MMAPDEMO_TECH_PAGES; technique <= MMAPDEMO_TECH_COHERENT;
-		     technique++) {
+		for (technique = 1; technique <= MMAPDEMO_TECH_MAX; technique++) {
 			for (mode = MMD_DMA_WAIT; mode <= MMD_DMA_SPIN; mode++) {
 				struct copy copy = {
 					.via = (enum copy_via)via,
 					.technique = technique,
+					.dev_technique = args->dev_technique,
 					.mode = mode,
 				};
 
-				if (!is_wanted(args, &copy) || is_left_out(args, &copy, runs))
+				if (!is_wanted(args, &copy) ||
+				    is_left_out(args, &info, &copy, runs))
 					continue;
 				ret = run_one(args, &copy, data, runs);
 				if (ret)

@@ -8,6 +8,7 @@
 
 #include <mmapdemo/queue.h>
 
+#include "object.h"
 #include "parse.h"
 #include "tool.h"
 
@@ -45,7 +46,29 @@ static const struct {
 	{ MMAPDEMO_STATE_RAW_BAR, "allow_raw_bar" },
 	{ MMAPDEMO_STATE_IOMMU, "iommu" },
 	{ MMAPDEMO_STATE_EXCLUSIVE, "exclusive" },
+}, caps[] = {
+	{ MMAPDEMO_CAP_URING, "io_uring" },
+	{ MMAPDEMO_CAP_DMABUF, "dma-buf" },
+	{ MMAPDEMO_CAP_RAM_TYPES, "ram-types" },
+	{ MMAPDEMO_CAP_MMAP_PREPARE, "mmap-prepare" },
 };
+
+static void show_techniques(struct tool *tool, const struct mmd_info *info)
+{
+	char list[128], size[32];
+	size_t i;
+
+	tool_say(tool, "  techniques     %s\n",
+		 object_techniques(info->techniques, list, sizeof(list)));
+	tool_say(tool, "  capabilities  ");
+	for (i = 0; i < ARRAY_SIZE(caps); i++)
+		if (info->caps & caps[i].bit)
+			tool_say(tool, " %s", caps[i].name);
+	tool_say(tool, info->caps ? "\n" : " none\n");
+	if (info->huge_size)
+		tool_say(tool, "  huge entries   of %s, technique bar-huge\n",
+			 format_size(info->huge_size, size, sizeof(size)));
+}
 
 static void show_queues(struct tool *tool, const struct mmd_info *info)
 {
@@ -89,6 +112,7 @@ static void show_info(struct tool *tool, const struct mmd_info *info)
 		 ", %s a transfer, %u transfers outstanding, IOMMU %s\n",
 		 info->dma_mask, format_size(info->dma_max_len, dma, sizeof(dma)),
 		 info->max_transfers, info->state & MMAPDEMO_STATE_IOMMU ? "on" : "off");
+	show_techniques(tool, info);
 	show_queues(tool, info);
 	tool_say(tool, "  one file has   %u buffers, %s of system memory, %s contiguous at most\n",
 		 info->max_bufs, format_size(info->max_bytes, bytes, sizeof(bytes)),
@@ -102,7 +126,16 @@ static void show_info(struct tool *tool, const struct mmd_info *info)
 static json_t *info_json(const struct mmd_info *info)
 {
 	json_t *obj, *feature_names = json_array(), *state_names = json_array();
+	json_t *techniques = json_array(), *cap_names = json_array();
+	uint32_t id;
 	size_t i;
+
+	for (id = 1; id <= MMAPDEMO_TECH_MAX; id++)
+		if (info->techniques & 1u << id)
+			json_array_append_new(techniques, json_string(mmd_technique_name(id)));
+	for (i = 0; i < ARRAY_SIZE(caps); i++)
+		if (info->caps & caps[i].bit)
+			json_array_append_new(cap_names, json_string(caps[i].name));
 
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		if (info->features & features[i].bit)
@@ -140,6 +173,9 @@ static json_t *info_json(const struct mmd_info *info)
 	json_object_set_new(obj, "irq_gap_min_ns", json_integer(info->irq_gap_min_ns));
 	json_object_set_new(obj, "engine", json_string(mmd_engine_name(info->engine)));
 	json_object_set_new(obj, "engine_bits", json_hex(info->engine));
+	json_object_set_new(obj, "techniques", techniques);
+	json_object_set_new(obj, "cap_names", cap_names);
+	json_object_set_new(obj, "huge_size", json_integer((json_int_t)info->huge_size));
 	return obj;
 }
 

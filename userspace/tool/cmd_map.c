@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,9 @@
 
 #define KEEP_HOLDING	UINT64_MAX
 
-enum { KEY_CACHE = 0x300, KEY_READ_ONLY, KEY_FILL, KEY_VERIFY, KEY_HOLD };
+#define LEN_DEFAULT	16384
+
+enum { KEY_CACHE = 0x300, KEY_READ_ONLY, KEY_FILL, KEY_VERIFY, KEY_HOLD, KEY_FAULT_AROUND };
 
 struct args {
 	struct tool *tool;
@@ -32,6 +35,7 @@ struct args {
 	uint64_t len;		/* 0: four pages, or all of the region */
 	uint32_t cache;
 	bool read_only;
+	bool fault_around;
 	const char *fill_text;
 	struct pattern fill;
 	const char *verify_text;
@@ -46,8 +50,15 @@ static bool is_registers(const struct args *args)
 				   args->id == MMAPDEMO_REGION_CTRL);
 }
 
+static bool is_userptr(const struct args *args)
+{
+	return !args->is_region && args->id == MMAPDEMO_TECH_USERPTR;
+}
+
 static void parse_object(struct args *args, const char *arg, struct argp_state *state)
 {
+	char list[128];
+
 	if (args->name)
 		argp_error(state, "unexpected argument '%s'", arg);
 	args->name = arg;
@@ -55,8 +66,41 @@ static void parse_object(struct args *args, const char *arg, struct argp_state *
 		return;
 	args->is_region = true;
 	if (mmd_region_value(arg, &args->id))
-		argp_error(state, "'%s' is neither a technique (bar, pages, vmalloc, coherent) nor a region "
-			   "(example, user-page, ctrl, mem, alias)", arg);
+		argp_error(state, "'%s' is neither a technique (%s) nor a region "
+			   "(example, user-page, ctrl, mem, alias)", arg,
+			   object_techniques(UINT32_MAX, list, sizeof(list)));
+}
+
+static void parse_technique(struct args *args, const char *arg, struct argp_state *state)
+{
+	char list[128];
+
+	if (args->name)
+		argp_error(state, "--technique=%s: '%s' is named already", arg, args->name);
+	args->name = arg;
+	if (mmd_technique_value(arg, &args->id))
+		argp_error(state, "--technique=%s: must be one of %s", arg,
+			   object_techniques(UINT32_MAX, list, sizeof(list)));
+}
+
+/* What does not go together. */
+static void check_args(const struct args *args, struct argp_state *state)
+{
+	if (!args->name)
+		argp_error(state, "a technique or region is missing");
+	if (args->fill_text && args->read_only)
+		argp_error(state, "--fill and --read-only exclude each other");
+	if (args->is_region && args->cache != MMAPDEMO_CACHE_DEFAULT)
+		argp_error(state, "--cache: a region has the cache type it has");
+	if ((args->fill_text || args->verify_text) && is_registers(args))
+		argp_error(state, "%s: --fill and --verify are for memory; registers have "
+			   "'mmapdemo poke --verify'", args->name);
+	if (is_userptr(args) && args->cache != MMAPDEMO_CACHE_DEFAULT)
+		argp_error(state, "--cache: memory of a process has the cache type it has");
+	if (is_userptr(args) && args->read_only)
+		argp_error(state, "--read-only: memory of a process is mapped already");
+	if (args->fault_around && (args->is_region || args->id != MMAPDEMO_TECH_BAR_FAULT))
+		argp_error(state, "--fault-around is for technique bar-fault");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -67,6 +111,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = args->tool;
+		return 0;
+	case 't':
+		parse_technique(args, arg, state);
+		return 0;
+	case KEY_FAULT_AROUND:
+		args->fault_around = true;
 		return 0;
 	case 'l':
 		ret = parse_size(arg, &args->len);
@@ -101,15 +151,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		parse_object(args, arg, state);
 		return 0;
 	case ARGP_KEY_END:
-		if (!args->name)
-			argp_error(state, "a technique or region is missing");
-		if (args->fill_text && args->read_only)
-			argp_error(state, "--fill and --read-only exclude each other");
-		if (args->is_region && args->cache != MMAPDEMO_CACHE_DEFAULT)
-			argp_error(state, "--cache: a region has the cache type it has");
-		if ((args->fill_text || args->verify_text) && is_registers(args))
-			argp_error(state, "%s: --fill and --verify are for memory; registers have "
-				   "'mmapdemo poke --verify'", args->name);
+		check_args(args, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -118,6 +160,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "len", 'l', "SIZE", 0, "Bytes to allocate and map, or to map of a region (default 16K, or all)", 1 },
+	{ "technique", 't', "NAME", 0, "The technique, instead of an argument", 1 },
+	{ "fault-around", KEY_FAULT_AROUND, NULL, 0, "bar-fault: each fault makes up to 16 pages present", 1 },
 	{ "cache", KEY_CACHE, "TYPE", 0, "Cache type to ask for: default, wb, wc, uc", 1 },
 	{ "read-only", KEY_READ_ONLY, NULL, 0, "Map without write permission", 1 },
 	{ "fill", KEY_FILL, "PATTERN", 0, "Write through the mapping: a byte (0x5a), or counter: each 8-byte "
@@ -132,22 +176,24 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "TECHNIQUE|REGION",
-	.doc = "Allocate a buffer (bar, pages, vmalloc, coherent) or take a region (example, user-page, ctrl, "
-	       "mem, alias), map it, and show what the mapping really is: cache type in the page table, VM flags, "
-	       "number of mappings."
+	.doc = "Allocate a buffer (bar, bar-fault, bar-huge, pages, vmalloc, coherent, noncontig), pin memory of this "
+	       "process (userptr), or take a region (example, user-page, ctrl, mem, alias), map it, and show what the "
+	       "mapping really is: cache type and size of the page-table entry, faults, VM flags, number of mappings."
 	       "\vA fresh buffer is zero: 'mmapdemo map bar --verify=0' checks that.",
 	.children = tool_argp_children,
 };
 
-static int find_object(struct args *args, struct mmd_buf *buf)
+static int map_object(struct args *args, struct mmd_buf *buf, struct mmd_map *map)
 {
+	int prot = args->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+	uint64_t len = args->len ? args->len : LEN_DEFAULT;
 	struct tool *tool = args->tool;
 	char asked[32], most[32];
 	int ret;
 
 	if (!args->is_region)
-		return object_buffer(tool, args->id, args->len ? args->len : 16384, args->cache, 0,
-				     buf);
+		return object_memory(tool, args->id, len, args->cache,
+				     args->fault_around ? MMAPDEMO_BUF_FAULT_AROUND : 0, prot, buf, map);
 	ret = object_region(tool, args->id, buf);
 	if (ret)
 		return ret;
@@ -158,7 +204,8 @@ static int find_object(struct args *args, struct mmd_buf *buf)
 				  format_size(buf->len, most, sizeof(most)));
 	if (args->len)
 		buf->len = args->len;
-	return 0;
+	ret = mmd_map_buf(tool->dev, buf, prot, map);
+	return ret ? tool_explain(tool, MMD_CALL_MAP, ret, args->name) : 0;
 }
 
 /* A load: it makes the page-table entry of techniques that map at the first touch. */
@@ -201,45 +248,113 @@ static int show_smaps(struct tool *tool, const struct mmd_map *map)
 	return 0;
 }
 
+static uint64_t faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
+}
+
+/* One load of each page. Of registers only the first: reading others may mean something. */
+static void show_faults(struct args *args, const struct mmd_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), off, pages = 0;
+	struct tool *tool = args->tool;
+	uint64_t before;
+
+	/* The counting itself has its pages by then. */
+	faults();
+	before = faults();
+	for (off = 0; off < (is_registers(args) ? page : map->len); off += page, pages++)
+		mmd_mmio_read32(mmd_mmio_at(map->ptr, off));
+	before = faults() - before;
+	json_object_set_new(tool->result, "pages_touched", json_integer((json_int_t)pages));
+	json_object_set_new(tool->result, "faults", json_integer((json_int_t)before));
+	tool_say(tool, "  faults        %" PRIu64 " for a load of each of %zu pages\n", before, pages);
+}
+
+static void show_entries(struct args *args, const struct mmd_buf *buf,
+			 const struct mmd_map_info *before, const struct mmd_map_info *after)
+{
+	uint64_t bytes = after->entry_shift ? 1ULL << (after->entry_shift & 63) : 0;
+	struct tool *tool = args->tool;
+	char size[32];
+
+	json_object_set_new(tool->result, "cache_asked", json_string(mmd_cache_name(args->cache)));
+	json_object_set_new(tool->result, "cache_obtained", json_string(mmd_cache_name(buf->cache)));
+	json_object_set_new(tool->result, "cache_effective", json_string(mmd_cache_name(after->cache)));
+	json_object_set_new(tool->result, "present_before_touch", json_boolean(before->present));
+	json_object_set_new(tool->result, "present_after_touch", json_boolean(after->present));
+	json_object_set_new(tool->result, "entry_size", json_integer((json_int_t)bytes));
+	tool_say(tool, "  cache type    asked for %s, obtained %s, in the page table %s\n",
+		 mmd_cache_name(args->cache), mmd_cache_name(buf->cache),
+		 mmd_cache_name(after->cache));
+	tool_say(tool, "  first page    %s before the first touch, %s after it, in an entry of %s\n",
+		 before->present ? "present" : "not present", after->present ? "present" : "not present",
+		 bytes ? format_size(bytes, size, sizeof(size)) : "unknown size");
+}
+
+/* Memory of the process: the driver has the pages, and their mapping is not its own. */
+static int show_pinned(struct args *args)
+{
+	uint64_t locked = 0, pinned = 0;
+	struct tool *tool = args->tool;
+	char line[128];
+	FILE *f;
+
+	f = fopen("/proc/self/status", "re");
+	if (!f)
+		return tool_error(tool, STATUS_FAILED, "/proc/self/status: cannot open: %s. Is /proc mounted?",
+				  strerrordesc_np(errno));
+	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, "VmLck: %" SCNu64, &locked);
+		sscanf(line, "VmPin: %" SCNu64, &pinned);
+	}
+	fclose(f);
+	json_object_set_new(tool->result, "locked_kib", json_integer((json_int_t)locked));
+	json_object_set_new(tool->result, "pinned_kib", json_integer((json_int_t)pinned));
+	tool_say(tool, "  pinned        VmPin %" PRIu64 " KiB, VmLck %" PRIu64 " KiB of this process\n", pinned,
+		 locked);
+	return 0;
+}
+
 static int show(struct args *args, const struct mmd_buf *buf, const struct mmd_map *map)
 {
+	struct mmd_map_info before = { 0 }, after = { 0 };
 	struct tool *tool = args->tool;
-	struct mmd_map_info before, after;
 	struct mmd_buf_info use;
 	char len[32];
-	int ret;
+	int ret = 0;
 
-	ret = mmd_map_info(tool->dev, map->ptr, &before);
+	if (!is_userptr(args))
+		ret = mmd_map_info(tool->dev, map->ptr, &before);
 	if (ret)
 		return tool_explain(tool, MMD_CALL_MAP_INFO, ret, args->name);
-	touch(map);
-	ret = mmd_map_info(tool->dev, map->ptr, &after);
-	if (ret)
-		return tool_explain(tool, MMD_CALL_MAP_INFO, ret, args->name);
-	ret = mmd_buf_info(tool->dev, buf->handle, &use);
-	if (ret)
-		return tool_explain(tool, MMD_CALL_BUF_INFO, ret, args->name);
 
 	json_object_set_new(tool->result, "object", json_string(args->name));
 	json_object_set_new(tool->result, "technique", json_string(mmd_technique_name(buf->technique)));
 	json_object_set_new(tool->result, "len", json_integer((json_int_t)buf->len));
 	json_object_set_new(tool->result, "offset", json_hex(buf->offset));
 	json_object_set_new(tool->result, "address", json_hex((uintptr_t)map->ptr));
-	json_object_set_new(tool->result, "cache_asked", json_string(mmd_cache_name(args->cache)));
-	json_object_set_new(tool->result, "cache_obtained", json_string(mmd_cache_name(buf->cache)));
-	json_object_set_new(tool->result, "cache_effective", json_string(mmd_cache_name(after.cache)));
-	json_object_set_new(tool->result, "present_before_touch", json_boolean(before.present));
-	json_object_set_new(tool->result, "present_after_touch", json_boolean(after.present));
-	json_object_set_new(tool->result, "mappings", json_integer(use.vmas));
-
 	tool_say(tool, "%s: %s, technique %s, mapped at 0x%" PRIxPTR " from offset 0x%" PRIx64 "\n",
 		 args->name, format_size(buf->len, len, sizeof(len)),
 		 mmd_technique_name(buf->technique), (uintptr_t)map->ptr, buf->offset);
-	tool_say(tool, "  cache type    asked for %s, obtained %s, in the page table %s\n",
-		 mmd_cache_name(args->cache), mmd_cache_name(buf->cache),
-		 mmd_cache_name(after.cache));
-	tool_say(tool, "  first page    %s before the first touch, %s after it\n",
-		 before.present ? "present" : "not present", after.present ? "present" : "not present");
+	show_faults(args, map);
+	if (!is_userptr(args))
+		ret = mmd_map_info(tool->dev, map->ptr, &after);
+	if (ret)
+		return tool_explain(tool, MMD_CALL_MAP_INFO, ret, args->name);
+	ret = mmd_buf_info(tool->dev, buf->handle, &use);
+	if (ret)
+		return tool_explain(tool, MMD_CALL_BUF_INFO, ret, args->name);
+	if (is_userptr(args))
+		ret = show_pinned(args);
+	else
+		show_entries(args, buf, &before, &after);
+	if (ret)
+		return ret;
+	json_object_set_new(tool->result, "mappings", json_integer(use.vmas));
 	tool_say(tool, "  mappings      %u in all processes\n", use.vmas);
 	return show_smaps(tool, map);
 }
@@ -303,13 +418,9 @@ int cmd_map(struct tool *tool, int argc, char **argv)
 		flags |= MMD_OPEN_EXCL;
 	ret = tool_open(tool, flags);
 	if (!ret)
-		ret = find_object(&args, &buf);
+		ret = map_object(&args, &buf, &map);
 	if (ret)
 		return ret;
-	ret = mmd_map_buf(tool->dev, &buf, args.read_only ? PROT_READ : PROT_READ | PROT_WRITE,
-			  &map);
-	if (ret)
-		return tool_explain(tool, MMD_CALL_MAP, ret, args.name);
 	ret = show(&args, &buf, &map);
 	if (!ret)
 		ret = fill_and_verify(&args, &buf, &map);

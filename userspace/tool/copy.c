@@ -17,21 +17,25 @@
 /* Bytes of a descriptor unless asked for otherwise: small enough that many go with one doorbell. */
 #define QUEUE_CHUNK	65536u
 
-const char *const copy_via_names[COPY_VIA_COUNT] = { "dma", "queue", "mmap", "rw" };
-
-/* The CPU copies from and to the caller's memory; the device needs some of its own. */
-static bool uses_memory(const struct copy *copy)
-{
-	return copy->via == COPY_DMA || copy->via == COPY_QUEUE;
-}
+const char *const copy_via_names[COPY_VIA_COUNT] = {
+	"dma", "queue", "ioctl", "uring", "mmap", "rw",
+};
 
 const char *copy_name(const struct copy *copy, char *text, size_t size)
 {
-	if (uses_memory(copy))
-		snprintf(text, size, "%s %s %s", copy_via_names[copy->via],
-			 mmd_technique_name(copy->technique), mmd_dma_mode_name(copy->mode));
+	const char *dev = mmd_technique_name(copy->dev_technique);
+	int len;
+
+	if (copy->via == COPY_DMA || copy->via == COPY_QUEUE)
+		len = snprintf(text, size, "%s %s %s", copy_via_names[copy->via],
+			       mmd_technique_name(copy->technique), mmd_dma_mode_name(copy->mode));
+	else if (copy_has_memory(copy->via))
+		len = snprintf(text, size, "%s %s", copy_via_names[copy->via],
+			       mmd_technique_name(copy->technique));
 	else
-		snprintf(text, size, "%s", copy_via_names[copy->via]);
+		len = snprintf(text, size, "%s", copy_via_names[copy->via]);
+	if (copy->dev_technique > MMAPDEMO_TECH_BAR && (size_t)len < size)
+		snprintf(text + len, size - (size_t)len, ", %s", dev);
 	return text;
 }
 
@@ -67,19 +71,22 @@ static int chunk_limit(const struct copy *copy, uint64_t *limit)
 {
 	struct tool *tool = copy->tool;
 	struct mmd_info info;
+	const char *lacks;
 	uint64_t bytes;
 	int ret;
 
 	ret = mmd_info(tool->dev, &info);
 	if (ret)
 		return tool_explain(tool, MMD_CALL_INFO, ret, NULL);
-	bytes = copy->technique == MMAPDEMO_TECH_VMALLOC ? info.max_bytes : info.max_contig;
+	bytes = copy->technique == MMAPDEMO_TECH_PAGES ||
+		copy->technique == MMAPDEMO_TECH_COHERENT ? info.max_contig : info.max_bytes;
 	bytes = bytes > 2 * COPY_GUARD ? bytes - 2 * COPY_GUARD : 0;
-	if (copy->via == COPY_QUEUE) {
-		if (!info.num_queues)
-			return tool_error(tool, STATUS_NO_DEVICE,
-					  "%s: cannot copy by queue: device or driver has no queues. 'mmapdemo info' "
-					  "shows the versions of both; use --via=dma.", tool->path);
+	lacks = copy_via_lacks(tool, &info, copy->via);
+	if (lacks)
+		return tool_error(tool, STATUS_NO_DEVICE,
+				  "%s: cannot copy by %s: %s. 'mmapdemo info' shows what both are and can do; use "
+				  "--via=dma.", tool->path, copy_via_names[copy->via], lacks);
+	if (copy_has_queue(copy->via)) {
 		bytes /= copy->depth;
 		*limit = bytes < info.queue_max_len ? bytes : info.queue_max_len;
 	} else {
@@ -90,6 +97,7 @@ static int chunk_limit(const struct copy *copy, uint64_t *limit)
 
 static int prepare_mem(struct copy *copy)
 {
+	bool has_queue = copy_has_queue(copy->via);
 	struct tool *tool = copy->tool;
 	uint64_t limit = 0, best;
 	int ret;
@@ -97,10 +105,10 @@ static int prepare_mem(struct copy *copy)
 	ret = chunk_limit(copy, &limit);
 	if (ret)
 		return ret;
-	best = copy->via == COPY_QUEUE && limit > QUEUE_CHUNK ? QUEUE_CHUNK : limit;
+	best = has_queue && limit > QUEUE_CHUNK ? QUEUE_CHUNK : limit;
 	if (!copy->chunk)
 		copy->chunk = copy->len < best ? copy->len : (size_t)best;
-	if (copy->chunk > limit && copy->via == COPY_QUEUE)
+	if (copy->chunk > limit && has_queue)
 		return tool_error(tool, STATUS_USAGE,
 				  "--chunk: %zu bytes in one descriptor: %u of technique %s can have at most %" PRIu64
 				  " each. Use less, a smaller --depth, or another technique.", copy->chunk,
@@ -110,15 +118,13 @@ static int prepare_mem(struct copy *copy)
 				  "--chunk: %zu bytes in one transfer of technique %s: at most %" PRIu64
 				  " are possible. Use less, or another technique.", copy->chunk,
 				  mmd_technique_name(copy->technique), limit);
-	copy->mem_len = copy->chunk * (copy->via == COPY_QUEUE ? copy->depth : 1);
-	ret = object_buffer(tool, copy->technique, copy->mem_len + 2 * COPY_GUARD,
-			    MMAPDEMO_CACHE_DEFAULT, 0, &copy->mem);
+	copy->mem_len = copy->chunk * (has_queue ? copy->depth : 1);
+	ret = object_memory(tool, copy->technique, copy->mem_len + 2 * COPY_GUARD,
+			    MMAPDEMO_CACHE_DEFAULT, 0, PROT_READ | PROT_WRITE, &copy->mem,
+			    &copy->mem_map);
 	if (ret)
 		return ret;
-	ret = mmd_map_buf(tool->dev, &copy->mem, PROT_READ | PROT_WRITE, &copy->mem_map);
-	if (ret)
-		return tool_explain(tool, MMD_CALL_MAP, ret, mmd_technique_name(copy->technique));
-	return copy->via == COPY_QUEUE ? copy_queue_open(copy) : 0;
+	return has_queue ? copy_queue_open(copy) : 0;
 }
 
 int copy_prepare(struct copy *copy, struct tool *tool, size_t len)
@@ -127,14 +133,12 @@ int copy_prepare(struct copy *copy, struct tool *tool, size_t len)
 
 	copy->tool = tool;
 	copy->len = len;
-	ret = object_buffer(tool, MMAPDEMO_TECH_BAR, (uint64_t)len + 2 * COPY_GUARD,
-			    MMAPDEMO_CACHE_DEFAULT, 0, &copy->dev);
+	ret = object_memory(tool, copy->dev_technique ? copy->dev_technique : MMAPDEMO_TECH_BAR,
+			    (uint64_t)len + 2 * COPY_GUARD, MMAPDEMO_CACHE_DEFAULT, 0,
+			    PROT_READ | PROT_WRITE, &copy->dev, &copy->dev_map);
 	if (ret)
 		return ret;
-	ret = mmd_map_buf(tool->dev, &copy->dev, PROT_READ | PROT_WRITE, &copy->dev_map);
-	if (ret)
-		return tool_explain(tool, MMD_CALL_MAP, ret, "bar");
-	return uses_memory(copy) ? prepare_mem(copy) : 0;
+	return copy_has_memory(copy->via) ? prepare_mem(copy) : 0;
 }
 
 int copy_release(struct copy *copy)
@@ -142,21 +146,10 @@ int copy_release(struct copy *copy)
 	struct tool *tool = copy->tool;
 	int ret;
 
-	ret = copy->via == COPY_QUEUE ? copy_queue_close(copy) : 0;
-	if (ret)
-		return ret;
-	ret = mmd_unmap(&copy->mem_map);
-	if (!ret)
-		ret = mmd_unmap(&copy->dev_map);
-	if (ret)
-		return tool_explain(tool, MMD_CALL_MAP, ret, "munmap");
-	if (uses_memory(copy)) {
-		ret = mmd_buf_free(tool->dev, copy->mem.handle);
-		if (ret)
-			return tool_explain(tool, MMD_CALL_BUF_FREE, ret, NULL);
-	}
-	ret = mmd_buf_free(tool->dev, copy->dev.handle);
-	return ret ? tool_explain(tool, MMD_CALL_BUF_FREE, ret, NULL) : 0;
+	ret = copy_has_queue(copy->via) ? copy_queue_close(copy) : 0;
+	if (!ret && copy_has_memory(copy->via))
+		ret = object_release(tool, &copy->mem, &copy->mem_map);
+	return ret ? ret : object_release(tool, &copy->dev, &copy->dev_map);
 }
 
 static size_t first_other(const unsigned char *p, size_t len, unsigned char byte)
@@ -240,8 +233,8 @@ static int dma(struct copy *copy, uint32_t direction, size_t off, size_t len)
 
 static int move(struct copy *copy, uint32_t direction, size_t off, size_t len)
 {
-	return copy->via == COPY_QUEUE ? copy_queue_move(copy, direction, off, len) :
-					 dma(copy, direction, off, len);
+	return copy_has_queue(copy->via) ? copy_queue_move(copy, direction, off, len) :
+					   dma(copy, direction, off, len);
 }
 
 /* As much as the system memory holds at a time, and its source looked at again afterwards. */
@@ -296,6 +289,8 @@ static int to_device(struct copy *copy, const unsigned char *source)
 	case COPY_DMA:
 		return memory_to_device(copy, source);
 	case COPY_QUEUE:
+	case COPY_IOCTL:
+	case COPY_URING:
 		ret = memory_to_device(copy, source);
 		return ret ? ret : copy_queue_check(copy, source);
 	case COPY_RW:
@@ -315,6 +310,8 @@ static int from_device(struct copy *copy, unsigned char *back)
 	switch (copy->via) {
 	case COPY_DMA:
 	case COPY_QUEUE:
+	case COPY_IOCTL:
+	case COPY_URING:
 		return memory_from_device(copy, back);
 	case COPY_RW:
 		ret = mmd_pread(tool->dev, copy->dev.offset + COPY_GUARD, back, copy->len);

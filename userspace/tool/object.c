@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "object.h"
 
@@ -27,7 +29,7 @@ int object_region(struct tool *tool, uint32_t id, struct mmd_buf *buf)
 static int check_len(struct tool *tool, uint32_t id, uint64_t len)
 {
 	const char *what = "system memory of one open file (max_bytes)";
-	char asked[32], most[32];
+	char asked[32], most[32], list[128];
 	struct mmd_info info;
 	uint64_t limit;
 	int ret;
@@ -35,10 +37,16 @@ static int check_len(struct tool *tool, uint32_t id, uint64_t len)
 	ret = mmd_info(tool->dev, &info);
 	if (ret)
 		return tool_explain(tool, MMD_CALL_INFO, ret, NULL);
-	if (id == MMAPDEMO_TECH_BAR) {
+	if (!(info.techniques & 1u << id))
+		return tool_error(tool, STATUS_NO_DEVICE,
+				  "%s: cannot allocate a buffer of technique %s: driver, kernel or device does not "
+				  "have it. Use one of %s.", tool->path, mmd_technique_name(id),
+				  object_techniques(info.techniques, list, sizeof(list)));
+	if (mmd_technique_is_device(id)) {
 		limit = info.mem_size;
 		what = "device memory (mem_size)";
-	} else if (id == MMAPDEMO_TECH_VMALLOC || info.max_contig > info.max_bytes) {
+	} else if ((id != MMAPDEMO_TECH_PAGES && id != MMAPDEMO_TECH_COHERENT) ||
+		   info.max_contig > info.max_bytes) {
 		limit = info.max_bytes;
 	} else {
 		limit = info.max_contig;
@@ -71,9 +79,79 @@ int object_buffer(struct tool *tool, uint32_t id, uint64_t len, uint32_t cache, 
 	return tool_explain(tool, MMD_CALL_BUF_ALLOC, ret, object);
 }
 
+static int own_memory(struct tool *tool, uint64_t len, struct mmd_buf *buf, struct mmd_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char object[64], size[32];
+	void *p;
+	int ret;
+
+	ret = check_len(tool, MMAPDEMO_TECH_USERPTR, len);
+	if (ret)
+		return ret;
+	len = (len + page - 1) & ~(uint64_t)(page - 1);
+	snprintf(object, sizeof(object), "%s of this process", format_size(len, size, sizeof(size)));
+	p = mmap(NULL, (size_t)len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return tool_error(tool, STATUS_FAILED, "%s: cannot allocate: %s. Use a smaller length.",
+				  object, strerrordesc_np(errno));
+	*buf = (struct mmd_buf) {
+		.technique = MMAPDEMO_TECH_USERPTR, .cache = MMAPDEMO_CACHE_WB, .len = len,
+	};
+	ret = mmd_buf_pin(tool->dev, p, len, 0, &buf->handle);
+	if (ret) {
+		munmap(p, (size_t)len);
+		return tool_explain(tool, MMD_CALL_BUF_PIN, ret, object);
+	}
+	*map = (struct mmd_map) { .ptr = p, .len = (size_t)len };
+	return 0;
+}
+
+int object_memory(struct tool *tool, uint32_t id, uint64_t len, uint32_t cache, uint32_t flags,
+		  int prot, struct mmd_buf *buf, struct mmd_map *map)
+{
+	int ret;
+
+	if (id == MMAPDEMO_TECH_USERPTR)
+		return own_memory(tool, len, buf, map);
+	ret = object_buffer(tool, id, len, cache, flags, buf);
+	if (ret)
+		return ret;
+	ret = mmd_map_buf(tool->dev, buf, prot, map);
+	if (!ret)
+		return 0;
+	mmd_buf_free(tool->dev, buf->handle);
+	return tool_explain(tool, MMD_CALL_MAP, ret, mmd_technique_name(id));
+}
+
+/* The handle first: pinned memory must not be unmapped before. */
+int object_release(struct tool *tool, struct mmd_buf *buf, struct mmd_map *map)
+{
+	int ret;
+
+	ret = mmd_buf_free(tool->dev, buf->handle);
+	if (ret)
+		return tool_explain(tool, MMD_CALL_BUF_FREE, ret, mmd_technique_name(buf->technique));
+	ret = mmd_unmap(map);
+	return ret ? tool_explain(tool, MMD_CALL_MAP, ret, "munmap") : 0;
+}
+
+const char *object_techniques(uint32_t techniques, char *text, size_t size)
+{
+	uint32_t id;
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (id = 1; id <= MMAPDEMO_TECH_MAX && at < size; id++)
+		if (techniques & 1u << id)
+			at += (size_t)snprintf(text + at, size - at, "%s%s", at ? ", " : "",
+					       mmd_technique_name(id));
+	return text;
+}
+
 bool object_is_device(const struct mmd_buf *buf)
 {
-	return buf->technique == MMAPDEMO_TECH_BAR;
+	return mmd_technique_is_device(buf->technique);
 }
 
 unsigned char pattern_byte(const struct pattern *pattern, uint64_t offset)

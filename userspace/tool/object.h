@@ -16,6 +16,16 @@ int object_region(struct tool *tool, uint32_t id, struct mmd_buf *buf);
 int object_buffer(struct tool *tool, uint32_t id, uint64_t len, uint32_t cache, uint32_t flags,
 		  struct mmd_buf *buf);
 
+/* The same, mapped with @prot; USERPTR is memory of this process, which is pinned. */
+int object_memory(struct tool *tool, uint32_t id, uint64_t len, uint32_t cache, uint32_t flags,
+		  int prot, struct mmd_buf *buf, struct mmd_map *map);
+
+/* Give both back. 0 or a status after a message. */
+int object_release(struct tool *tool, struct mmd_buf *buf, struct mmd_map *map);
+
+/* "bar, pages, .." of the techniques in the bit map @techniques. */
+const char *object_techniques(uint32_t techniques, char *text, size_t size);
+
 /* Device memory and registers go through the library's accessors, system memory need not. */
 bool object_is_device(const struct mmd_buf *buf);
 

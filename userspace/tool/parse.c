@@ -208,7 +208,7 @@ int parse_target(const char *text, struct target *target)
 	name[len] = '\0';
 	if (!mmd_region_value(name, &found.id))
 		found.kind = TARGET_REGION;
-	else if (!mmd_technique_value(name, &found.id))
+	else if (!mmd_technique_value(name, &found.id) && found.id != MMAPDEMO_TECH_USERPTR)
 		found.kind = TARGET_BUFFER;
 	else
 		return -EINVAL;

@@ -51,7 +51,8 @@ struct target {
 
 /*
  * REGISTER, Qn.REGISTER and Wn.REGISTER of queue and window n, OFFSET, or REGION[+OFFSET] and
- * TECHNIQUE[+OFFSET] by the names of libmmapdemo. What BAR0 of no device can have is -ERANGE.
+ * TECHNIQUE[+OFFSET] by the names of libmmapdemo; not USERPTR, which the process has mapped already.
+ * What BAR0 of no device can have is -ERANGE.
  */
 int parse_target(const char *text, struct target *target);
 
