@@ -18,8 +18,8 @@
 #include <linux/io_uring.h>
 
 #include "machine.h"
+#include "probe.h"
 #include "queue.h"
-#include "subject.h"
 
 #define PAGES	8
 #define LEN	(PAGES * PAGE)
@@ -111,7 +111,7 @@ static void io_uring_fixed_buffer_as_the_table_says(const void *arg)
 
 /* --- BUF_PIN ------------------------------------------------------------------------------------- */
 
-static int pin_try(int fd, const void *addr, u64 len, u32 flags, u32 *handle)
+int pin_try(int fd, const void *addr, u64 len, u32 flags, u32 *handle)
 {
 	struct mmapdemo_buf_pin p = {
 		.size = sizeof(p), .flags = flags, .addr = (uintptr_t)addr, .len = len,
