@@ -31,7 +31,7 @@ static vm_fault_t insert(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u
 
 	if (ret != VM_FAULT_NOPAGE || mmapdemo_memtype_of(vma, addr, &got) || got == buf->cache)
 		return ret;
-	zap_vma_ptes(vma, addr, PAGE_SIZE);
+	zap_special_vma_range(vma, addr, PAGE_SIZE);
 	return VM_FAULT_SIGBUS;
 }
 
