@@ -542,7 +542,7 @@ void map_perms(const void *addr, char perms[5])
 	fclose(f);
 }
 
-bool pagemap_present(const void *addr)
+static u64 pagemap_entry(const void *addr)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	u64 entry;
@@ -551,7 +551,20 @@ bool pagemap_present(const void *addr)
 		FAIL("open /proc/self/pagemap: %m");
 	CHECK_EQ(pread(fd, &entry, 8, (uintptr_t)addr / PAGE * 8), 8);
 	close(fd);
-	return entry >> 63;
+	return entry;
+}
+
+bool pagemap_present(const void *addr)
+{
+	return pagemap_entry(addr) >> 63;
+}
+
+u64 pagemap_frame(const void *addr)
+{
+	u64 entry = pagemap_entry(addr);
+
+	CHECK(entry >> 63);
+	return entry & ((1ULL << 55) - 1);
 }
 
 bool raw_bar_allowed(void)

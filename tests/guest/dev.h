@@ -105,6 +105,8 @@ bool vm_flags_have(const void *addr, const char *flag);
 /* Permissions as /proc/self/maps spells them ("rw-s"); "" when nothing is mapped there. */
 void map_perms(const void *addr, char perms[5]);
 bool pagemap_present(const void *addr);
+/* The page frame; it must be present. */
+u64 pagemap_frame(const void *addr);
 
 bool raw_bar_allowed(void);		/* module parameter allow_raw_bar */
 
