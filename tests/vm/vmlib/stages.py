@@ -183,6 +183,17 @@ def runner(built, accelerator):
     return stage
 
 
+def techniques(boots):
+    """The tables of docs/techniques.md against what the guests of these boots have seen, each in its results."""
+    def stage(log):
+        files = [f"{boot.name}={os.path.join(paths.BUILD, 'vm', f'test-{boot.name}', 'results', 'techniques.json')}"
+                 for boot in boots]
+        return tap.count_summary(*program([os.path.join(paths.TOP, "docs", "techniques"), "--check", *files], log, 60),
+                                 "techniques")
+
+    return stage
+
+
 class Boot:
     """One guest of the guest stage: name, how it differs from the plain one, which tests."""
 
