@@ -33,7 +33,10 @@ int main(int argc, char **argv)
 	register_dma_error();
 	register_event();
 	register_faults();
+	register_uring_abuse();
 	register_process();
+	register_pin();
+	register_pin_owner();
 	register_tool();
 	register_queue_call();
 	register_queue_map();

@@ -30,6 +30,7 @@ struct counts {
 	long vmalloc_areas;
 	long refs;
 	long objects;		/* that the driver lists in debugfs; -1: it does not */
+	long pins;		/* pages held for a device, by whomever */
 };
 
 static int klog = -1;
@@ -194,6 +195,27 @@ static long objects_count(void)
 	return sum;
 }
 
+/* Pages pinned and not unpinned, in the whole kernel: for direct I/O that is over in a moment. */
+static long pins_count(void)
+{
+	FILE *f;
+	char line[128];
+	long sum = 0, n;
+
+	/* What processors have counted for themselves. */
+	file_try_write("/proc/sys/vm/stat_refresh", "1");
+	f = fopen("/proc/vmstat", "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "nr_foll_pin_acquired %ld", &n) == 1)
+			sum += n;
+		else if (sscanf(line, "nr_foll_pin_released %ld", &n) == 1)
+			sum -= n;
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
 static bool counts_get(struct counts *c)
 {
 	struct mmapdemo_info info = { .size = sizeof(info) };
@@ -203,6 +225,7 @@ static bool counts_get(struct counts *c)
 	memset(c, 0, sizeof(*c));
 	c->vmalloc_areas = lines_with("/proc/vmallocinfo", "[mmapdemo]");
 	c->objects = objects_count();
+	c->pins = pins_count();
 	c->refs = -1;
 	if (!file_read("/sys/module/mmapdemo/refcnt", text, sizeof(text)))
 		c->refs = atol(text);
@@ -225,7 +248,7 @@ static bool counts_same(const struct counts *a, const struct counts *b)
 {
 	return a->mem_free == b->mem_free && a->mem_cache == b->mem_cache &&
 	       a->vmalloc_areas == b->vmalloc_areas && a->refs == b->refs &&
-	       a->objects == b->objects;
+	       a->objects == b->objects && a->pins == b->pins;
 }
 
 static bool nothing_leaked(void)
@@ -246,8 +269,9 @@ static bool nothing_leaked(void)
 	}
 	diag("left behind: free device memory %lld bytes too little, %ld vmalloc areas",
 	     (long long)(baseline.mem_free - c.mem_free), c.vmalloc_areas - baseline.vmalloc_areas);
-	diag("  %ld module references, %ld objects; cache type %u, was %u", c.refs - baseline.refs,
-	     c.objects - baseline.objects, c.mem_cache, baseline.mem_cache);
+	diag("  %ld module references, %ld objects, %ld pinned pages; cache type %u, was %u",
+	     c.refs - baseline.refs, c.objects - baseline.objects, c.pins - baseline.pins,
+	     c.mem_cache, baseline.mem_cache);
 	return false;
 }
 

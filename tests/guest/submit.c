@@ -113,6 +113,14 @@ bool uring_is_there(int fd, const char **why)
 	return true;
 }
 
+void uring_require(int fd)
+{
+	const char *why;
+
+	if (!uring_is_there(fd, &why))
+		test_skip("%s", why);
+}
+
 static void *ring_map(int ring, u64 len, u64 offset)
 {
 	return CHECK_SYS(mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring,
@@ -122,12 +130,10 @@ static void *ring_map(int ring, u64 len, u64 offset)
 struct uring uring_get(int fd, u32 entries, u32 setup_flags)
 {
 	struct io_uring_params p = { .flags = setup_flags };
-	const char *why;
-	struct uring u;
+	struct uring u = { .polled = setup_flags & IORING_SETUP_SQPOLL };
 	char *sq, *cq;
 
-	if (!uring_is_there(fd, &why))
-		test_skip("%s", why);
+	uring_require(fd);
 	u.fd = uring_setup(entries, &p);
 	if (u.fd < 0)
 		FAIL("io_uring_setup: %s", errno_word(u.fd));
@@ -160,6 +166,7 @@ void uring_push_raw(struct uring *u, int fd, u32 cmd_op, const void *cmd, u64 us
 
 	memset(e, 0, sizeof(*e));
 	e->opcode = IORING_OP_URING_CMD;
+	e->flags = u->sqe_flags;
 	e->fd = fd;
 	e->cmd_op = cmd_op;
 	e->user_data = user;
@@ -181,8 +188,9 @@ int uring_enter(struct uring *u, u32 submit, u32 wait, u32 limit_ms)
 {
 	struct __kernel_timespec ts = { limit_ms / 1000, limit_ms % 1000 * 1000000LL };
 	struct io_uring_getevents_arg arg = { .ts = (uintptr_t)&ts };
-	int ret = syscall(__NR_io_uring_enter, u->fd, submit, wait,
-			  IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof(arg));
+	u32 flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG |
+		    (u->polled ? IORING_ENTER_SQ_WAKEUP : 0);
+	int ret = syscall(__NR_io_uring_enter, u->fd, submit, wait, flags, &arg, sizeof(arg));
 
 	return ret < 0 ? -errno : 0;
 }

@@ -31,6 +31,8 @@ cqe_t dqueue_do(int fd, u32 queue, const sqe_t *d);
 struct uring {
 	int fd;
 	u32 cqe_size;
+	bool polled;		/* IORING_SETUP_SQPOLL: a thread of the kernel submits */
+	u32 sqe_flags;		/* IOSQE_*, of what is pushed from now on */
 	u32 *sq_tail, *sq_array, sq_mask;
 	u32 *cq_head, *cq_tail, cq_mask;
 	char *sqes, *cqes;
@@ -44,6 +46,7 @@ struct uring_result {
 
 /* Do queues of the driver take commands of io_uring here? Says why not in *why. */
 bool uring_is_there(int fd, const char **why);
+void uring_require(int fd);		/* SKIPs */
 /* SKIPs where they do not; setup_flags: IORING_SETUP_*. */
 struct uring uring_get(int fd, u32 entries, u32 setup_flags);
 /* Close; what is in flight is cancelled. */
