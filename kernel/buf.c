@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffers and regions: handles, offsets, limits, and who keeps one alive.
+ * Buffers and regions: handles, offsets, and who keeps one alive.
  *
- * Not for: what a buffer is made of, see map_<technique>.c; who may map it, see mmap.c.
+ * Not for: what a buffer is made of, see map_<technique>.c; who may map it, see mmap.c; how many a
+ * file may have, see limits.c.
  */
-#include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include "mmapdemo_priv.h"
-
-unsigned int mmapdemo_max_bufs = 256;
-module_param_named(max_bufs, mmapdemo_max_bufs, uint, 0444);
-MODULE_PARM_DESC(max_bufs, "most buffers of one open file (256)");
-
-unsigned long mmapdemo_max_bytes = SZ_256M;
-module_param_named(max_bytes, mmapdemo_max_bytes, ulong, 0444);
-MODULE_PARM_DESC(max_bytes, "most bytes of system memory of one open file (256 MiB)");
 
 static const struct mmapdemo_technique *const techniques[] = {
 	&mmapdemo_tech_bar,
@@ -24,6 +16,7 @@ static const struct mmapdemo_technique *const techniques[] = {
 	&mmapdemo_tech_vmalloc,
 	&mmapdemo_tech_coherent,
 	&mmapdemo_tech_noncontig,
+	&mmapdemo_tech_userptr,
 };
 
 static const struct mmapdemo_technique *technique_find(u32 id)
@@ -46,50 +39,6 @@ u32 mmapdemo_techniques(void)
 	for (i = 0; i < ARRAY_SIZE(techniques); i++)
 		map |= 1U << techniques[i]->id;
 	return map;
-}
-
-/* --- limits --------------------------------------------------------------------------------- */
-
-static bool is_memory(const struct mmapdemo_technique *tech)
-{
-	return tech->where == MMAPDEMO_IN_RAM;
-}
-
-/* For @handles of them, 0 or 1: ring and doorbell of a queue have none, but a ring has bytes. */
-static int charge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len,
-		  u32 handles)
-{
-	u64 bytes = is_memory(tech) ? len : 0;
-	int ret = 0;
-
-	spin_lock(&mf->mdev->buf_lock);
-	if (mf->num_bufs + handles > mmapdemo_max_bufs || mf->num_bytes > mmapdemo_max_bytes ||
-	    bytes > mmapdemo_max_bytes - mf->num_bytes) {
-		ret = -EDQUOT;
-	} else {
-		mf->num_bufs += handles;
-		mf->num_bytes += bytes;
-	}
-	spin_unlock(&mf->mdev->buf_lock);
-	return ret;
-}
-
-static void uncharge_handle(struct mmapdemo_file *mf)
-{
-	spin_lock(&mf->mdev->buf_lock);
-	mf->num_bufs--;
-	spin_unlock(&mf->mdev->buf_lock);
-}
-
-/* A handle is given back when it is dropped, bytes when the memory is. */
-static void uncharge_bytes(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech,
-			   u64 len)
-{
-	if (!is_memory(tech))
-		return;
-	spin_lock(&mf->mdev->buf_lock);
-	mf->num_bytes -= len;
-	spin_unlock(&mf->mdev->buf_lock);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
@@ -122,7 +71,7 @@ static void buf_release(struct mmapdemo_buf *buf)
 		buf->tech->dma_unmap(buf);
 	buf->tech->free(buf);
 	if (buf->owner)
-		uncharge_bytes(buf->owner, buf->tech, buf->object.len);
+		mmapdemo_uncharge(buf->owner, buf->tech, buf->object.len, 0);
 }
 
 static void buf_destroy(struct kref *ref)
@@ -236,8 +185,8 @@ static bool handle_drop(struct mmapdemo_buf *buf)
 		return false;
 	spin_lock(&mdev->buf_lock);
 	list_del(&buf->handle_node);
-	mf->num_bufs--;
 	spin_unlock(&mdev->buf_lock);
+	mmapdemo_uncharge(mf, buf->tech, 0, 1);
 	mmapdemo_buf_put(buf);
 	return true;
 }
@@ -437,7 +386,7 @@ struct mmapdemo_buf *mmapdemo_buf_create_part(struct mmapdemo_file *mf,
 	struct mmapdemo_buf *buf;
 	int ret;
 
-	ret = charge(mf, tech, len, 0);
+	ret = mmapdemo_charge(mf, tech, len, 0);
 	if (ret)
 		return ERR_PTR(ret);
 	buf = buf_create(mf->mdev, tech, len);
@@ -454,8 +403,34 @@ struct mmapdemo_buf *mmapdemo_buf_create_part(struct mmapdemo_file *mf,
 	return buf;
 
 uncharge:
-	uncharge_bytes(mf, tech, len);
+	mmapdemo_uncharge(mf, tech, len, 0);
 	return ERR_PTR(ret);
+}
+
+/**
+ * mmapdemo_buf_create_pinned() - create the buffer that stands for memory of a process
+ * @mf: the owner; charged for it
+ * @len: bytes, whole pages
+ * @pages: all of them, pinned: the buffer's from now on
+ * @read_only: the device may not write them
+ *
+ * Return: not yet published; or an ERR_PTR, and the pages are the caller's again.
+ */
+struct mmapdemo_buf *mmapdemo_buf_create_pinned(struct mmapdemo_file *mf, u64 len,
+						struct page **pages, bool read_only)
+{
+	struct mmapdemo_buf *buf = buf_create(mf->mdev, &mmapdemo_tech_userptr, len);
+	int ret;
+
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	buf->object.attrs = MMAPDEMO_OBJ_PINNED | (read_only ? MMAPDEMO_OBJ_DEV_READS : 0);
+	buf->dir = read_only ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
+	buf->cache = MMAPDEMO_CACHE_WB;
+	buf->pages = pages;
+	buf->mm = current->mm;
+	ret = buf_make(mf, buf, true);
+	return ret ? ERR_PTR(ret) : buf;
 }
 
 /* -EAGAIN: BAR2 got another cache type meanwhile. */
@@ -483,7 +458,7 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 	if (ret)
 		return ret;
 	tech = technique_find(arg->technique);
-	ret = charge(mf, tech, len, 1);
+	ret = mmapdemo_charge(mf, tech, len, 1);
 	if (ret)
 		return ret;
 	buf = buf_create(mdev, tech, len);
@@ -507,8 +482,7 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 	return 0;
 
 uncharge:
-	uncharge_handle(mf);
-	uncharge_bytes(mf, tech, len);
+	mmapdemo_uncharge(mf, tech, len, 1);
 	return ret;
 }
 
@@ -538,6 +512,11 @@ static int buf_free(struct mmapdemo_file *mf, u32 handle)
 }
 
 /* The caller never learnt of it. */
+void mmapdemo_ioctl_buf_pin_undo(struct mmapdemo_file *mf, struct mmapdemo_buf_pin *arg)
+{
+	buf_free(mf, arg->out_handle);
+}
+
 void mmapdemo_ioctl_buf_alloc_undo(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 {
 	buf_free(mf, arg->out_handle);

@@ -65,7 +65,10 @@ free_bus:
 	return -ENOMEM;
 }
 
-/* Of memory that nobody reads again: no copying back from bounce buffers. */
+/*
+ * Nothing is copied back from bounce buffers: each transfer has done so for what it moved, and what
+ * a process stored in its own memory since then must stay.
+ */
 void mmapdemo_buf_dma_unmap_pages(struct mmapdemo_buf *buf)
 {
 	dma_unmap_sgtable(&buf->mdev->pdev->dev, &buf->sgt, buf->dir, DMA_ATTR_SKIP_CPU_SYNC);

@@ -81,6 +81,8 @@ RUN(WINDOW_CREATE, window_create)
 UNDO(WINDOW_CREATE, window_create)
 RUN(WINDOW_DESTROY, window_destroy)
 RUN(BUF_SYNC, buf_sync)
+RUN(BUF_PIN, buf_pin)
+UNDO(BUF_PIN, buf_pin)
 
 #define OUT(type, first, last)							\
 	.out = offsetof(struct type, first),					\
@@ -131,6 +133,9 @@ RUN(BUF_SYNC, buf_sync)
 	RESERVED(mmapdemo_window_destroy)
 #define ABOUT_BUF_SYNC								\
 	.flags = MMAPDEMO_SYNC_FOR_DEVICE | MMAPDEMO_SYNC_FOR_CPU, RESERVED(mmapdemo_buf_sync)
+#define ABOUT_BUF_PIN								\
+	OUT(mmapdemo_buf_pin, out_handle, out_handle), RESERVED(mmapdemo_buf_pin),	\
+	.flags = MMAPDEMO_PIN_READ_ONLY, .ungated = true, .effect = true, .undo = undo_BUF_PIN
 
 #define ROW(verb, type)								\
 	[_IOC_NR(MMAPDEMO_IOC_##verb)] = {					\

@@ -191,8 +191,10 @@ struct mmapdemo_dev {
 	struct mmapdemo_buf *regions[MMAPDEMO_NUM_REGIONS];
 
 	struct rw_semaphore res_lock;
-	spinlock_t buf_lock;		/* bufs, and the counts of files */
+	spinlock_t buf_lock;		/* bufs, and the counts here and of files */
 	struct list_head bufs;
+	u32 num_bufs;			/* handles of all files */
+	u64 num_bytes;			/* memory of all files, freed but still used too */
 	spinlock_t map_lock;		/* maps */
 	struct list_head maps;
 	u64 map_serial;			/* of the last one; map_lock */
@@ -279,6 +281,7 @@ extern const struct mmapdemo_technique mmapdemo_tech_pages;
 extern const struct mmapdemo_technique mmapdemo_tech_vmalloc;
 extern const struct mmapdemo_technique mmapdemo_tech_coherent;
 extern const struct mmapdemo_technique mmapdemo_tech_noncontig;
+extern const struct mmapdemo_technique mmapdemo_tech_userptr;
 
 /*
  * Anything that has an offset: a buffer, a region, the ring or the doorbell of a queue. `ref` is
@@ -307,6 +310,7 @@ struct mmapdemo_buf {
 	/* by technique */
 	void *vaddr;			/* pages, vmalloc, coherent */
 	struct page **pages;		/* noncontig, userptr: all of them, in order */
+	struct mm_struct *mm;		/* userptr: whose they are; mmgrab() */
 	phys_addr_t phys;		/* whatever is in a BAR */
 
 	/* Bus addresses, one for each 1 << bus_shift bytes. Set once, under dma_lock. */
@@ -460,7 +464,20 @@ int mmapdemo_ioctl_window_create(struct mmapdemo_file *mf, struct mmapdemo_windo
 void mmapdemo_ioctl_window_create_undo(struct mmapdemo_file *mf,
 				       struct mmapdemo_window_create *arg);
 int mmapdemo_ioctl_window_destroy(struct mmapdemo_file *mf, struct mmapdemo_window_destroy *arg);
+/* Outside the gate: touches memory of the process. */
+int mmapdemo_ioctl_buf_pin(struct mmapdemo_file *mf, struct mmapdemo_buf_pin *arg);
+void mmapdemo_ioctl_buf_pin_undo(struct mmapdemo_file *mf, struct mmapdemo_buf_pin *arg);
 int mmapdemo_ioctl_buf_sync(struct mmapdemo_file *mf, struct mmapdemo_buf_sync *arg);
+
+/* --- limits.c ---------------------------------------------------------------------------- */
+
+extern unsigned int mmapdemo_max_bufs;
+extern unsigned long mmapdemo_max_bytes;
+
+int mmapdemo_charge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len,
+		    u32 handles);
+void mmapdemo_uncharge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len,
+		       u32 handles);
 
 /* --- buf.c ------------------------------------------------------------------------------- */
 
@@ -474,9 +491,6 @@ static inline bool mmapdemo_buf_is_device_memory(const struct mmapdemo_buf *buf)
 	return buf->tech->where == MMAPDEMO_IN_MEM;
 }
 
-extern unsigned int mmapdemo_max_bufs;
-extern unsigned long mmapdemo_max_bytes;
-
 u32 mmapdemo_techniques(void);
 int mmapdemo_regions_create(struct mmapdemo_dev *mdev);
 struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id);
@@ -484,6 +498,8 @@ struct mmapdemo_buf *mmapdemo_buf_get_handle(struct mmapdemo_file *mf, u32 handl
 struct mmapdemo_buf *mmapdemo_buf_create_part(struct mmapdemo_file *mf,
 					      const struct mmapdemo_technique *tech, u32 attrs,
 					      u32 cache, u64 len, phys_addr_t phys);
+struct mmapdemo_buf *mmapdemo_buf_create_pinned(struct mmapdemo_file *mf, u64 len,
+						struct page **pages, bool read_only);
 void mmapdemo_buf_publish(struct mmapdemo_buf *buf);
 void mmapdemo_buf_withdraw(struct mmapdemo_buf *buf);
 void mmapdemo_buf_put(struct mmapdemo_buf *buf);

@@ -301,6 +301,8 @@ static struct mmapdemo_buf *window_buf_get(struct mmapdemo_file *mf,
 		ret = mmapdemo_who_check(&buf->object, mmapdemo_file_access(mf));
 	if (!ret)
 		ret = mmapdemo_window_check(arg, buf->object.len);
+	if (!ret)
+		ret = mmapdemo_device_check(&buf->object, arg->flags & MMAPDEMO_WINDOW_WRITE);
 	if (ret) {
 		mmapdemo_buf_put(buf);
 		return ERR_PTR(ret);

@@ -142,7 +142,8 @@ int mmapdemo_ioctl_dma_submit(struct mmapdemo_file *mf, struct mmapdemo_dma_subm
 	ret = bufs_get(mf, arg, &mem, &dev);
 	if (ret)
 		return ret;
-	ret = mmapdemo_dma_check(arg, mdev->dma_max_len, mem->object.len, dev->object.len);
+	ret = mmapdemo_dma_check(arg, mdev->dma_max_len, mem->object.len, dev->object.len) ?:
+	      mmapdemo_device_check(&mem->object, arg->direction == MMAPDEMO_DMA_FROM_DEVICE);
 	if (ret)
 		goto put;
 	if ((arg->flags & MMAPDEMO_DMA_TIMED) && !(mdev->features & MMAPDEMO_FEATURE_DMA_TIMED)) {

@@ -53,6 +53,7 @@ void register_technique_memory(void);
 void register_map_fault(void);
 void register_map_pin(void);
 void register_map_table(void);
+void register_technique_userptr(void);
 void register_rw(void);
 void register_dma(void);
 void register_dma_error(void);

@@ -64,6 +64,9 @@ enum verb {
 #define ABOUT_BUF_SYNC							\
 	.name = "buf_sync", RESERVED(mmapdemo_buf_sync),			\
 	.known_flags = MMAPDEMO_SYNC_FOR_DEVICE | MMAPDEMO_SYNC_FOR_CPU
+#define ABOUT_BUF_PIN							\
+	.name = "buf_pin", OUT(mmapdemo_buf_pin, out_handle, out_handle),	\
+	RESERVED(mmapdemo_buf_pin), .known_flags = MMAPDEMO_PIN_READ_ONLY
 
 const struct ioctl_desc ioctls[] = {
 #define X(NAME, type) {							\
@@ -192,6 +195,14 @@ void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
 	case VERB_BUF_INFO:
 		((struct mmapdemo_buf_info *)buf)->handle = e->mem;
 		break;
+	case VERB_BUF_PIN: {
+		static char own[PAGE] __attribute__((aligned(PAGE)));
+		struct mmapdemo_buf_pin *p = buf;
+
+		p->addr = (uintptr_t)own;
+		p->len = PAGE;
+		break;
+	}
 	case VERB_BUF_SYNC: {
 		struct mmapdemo_buf_sync *s = buf;
 

@@ -22,6 +22,7 @@ int main(int argc, char **argv)
 	register_map_cache();
 	register_technique_bar();
 	register_technique_memory();
+	register_technique_userptr();
 	register_map_lifetime();
 	register_map_random();
 	register_map_users();

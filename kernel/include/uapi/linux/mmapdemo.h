@@ -508,6 +508,7 @@ struct mmapdemo_uring_cmd {
 	X(QUEUE_INFO,    mmapdemo_queue_info) \
 	X(WINDOW_CREATE, mmapdemo_window_create) \
 	X(WINDOW_DESTROY, mmapdemo_window_destroy) \
-	X(BUF_SYNC,      mmapdemo_buf_sync)
+	X(BUF_SYNC,      mmapdemo_buf_sync) \
+	X(BUF_PIN,       mmapdemo_buf_pin)
 
 #endif /* _UAPI_LINUX_MMAPDEMO_H */
