@@ -38,6 +38,7 @@
 #define MMB_TIMEOUT_NS		5000000000ULL	/* nothing in here may wait longer for the device */
 #define MMB_PAGE		4096u
 #define MMB_WHAT_LEN		56
+#define MMB_UNSTEADY_LEN	96
 
 /* What a function of a case returns. */
 enum mmb_rc {
@@ -50,6 +51,7 @@ enum mmb_rc {
 
 struct mmb_options {
 	const char *device;
+	enum mmb_boot boot;		/* cases of this one only */
 	const char *json;		/* NULL: none; "-": standard output */
 	const char *const *only;	/* globs; none: everything */
 	size_t n_only;
@@ -75,6 +77,9 @@ typedef enum mmb_rc (*mmb_run_fn)(struct mmb_arm *arm, uint64_t ops);
 #define MMB_ARM_CONTROL		0x1u	/* scatter of this arm makes the case noisy */
 #define MMB_ARM_SELF_TIMED	0x2u	/* run() times each operation itself: mmb_observe() */
 #define MMB_ARM_DETAIL		0x4u	/* printed with --all only */
+#define MMB_ARM_MIN		0x8u	/* counted: the least is the figure, not the median */
+#define MMB_ARM_NO_LOOP		0x20u	/* counted: run() is no loop over its operations */
+#define MMB_ARM_LONG		0x10u	/* counted: batches longer than a timer tick, exact to 1 % only */
 
 /* One way of doing the thing. */
 struct mmb_arm {
@@ -96,6 +101,11 @@ struct mmb_arm {
 	const char *unit;		/* NULL: the group's */
 	const char *skip;		/* not NULL: cannot be done here, and why */
 	struct mmb_row *row;		/* once it has been measured */
+	/* Of arms whose instructions are counted: around each batch, not counted; NULL: nothing. */
+	mmb_run_fn before;
+	mmb_run_fn after;
+	double per;			/* things, such as pages, that one operation does; 0: one */
+	char unsteady[MMB_UNSTEADY_LEN];	/* not empty: two series gave two figures, and which */
 };
 
 /* a / b of two arms. */
@@ -114,6 +124,7 @@ struct mmb_pair {
 /* The fixed part of a case: one table entry in cases/. */
 struct mmb_case_ops {
 	const struct mmb_group *group;
+	bool icount;			/* belongs into MMB_BOOT_ICOUNT; else into MMB_BOOT_TIMED */
 	enum mmb_rc (*setup)(struct mmb_case *c);	/* adds arms and pairs */
 	/* Poison before and check after the timed part: the row exists only if both say OK. */
 	enum mmb_rc (*prepare)(struct mmb_case *c);
@@ -161,12 +172,16 @@ struct mmb_mem {
 	int err;			/* not 0: could not be had, do not ask again */
 };
 
+/* Beside MMAPDEMO_TECH_*, wherever those choose a buffer: BAR_FAULT with BUF_FAULT_AROUND. */
+#define MMB_FAULT_AROUND	(MMAPDEMO_TECH_MAX + 1)
+#define MMB_MEMS		(MMAPDEMO_TECH_MAX + 2)
+
 struct mmb_session {
 	const struct mmb_options *opt;
 	struct mmd_device *dev;
 	struct mmd_info info;
 	struct mmd_map user;		/* the user page of BAR0 */
-	struct mmb_mem mem[5];		/* by MMAPDEMO_TECH_*; shared by all cases */
+	struct mmb_mem mem[MMB_MEMS];	/* by MMAPDEMO_TECH_*; shared by all cases */
 	struct mmb_units *units;	/* unit.c's; NULL before the first case that uses queues */
 	unsigned char *arena;		/* anonymous RAM, touched */
 	size_t arena_len;
@@ -234,11 +249,32 @@ const char *mmb_direction_name(uint32_t direction);
 
 /* --- memory (memory.c) -------------------------------------------------------------------- */
 
-/** mmb_mem_get() - the session's buffer of a technique, made at the first call. 0 or -errno. */
-int mmb_mem_get(struct mmb_session *s, uint32_t technique, struct mmb_mem **mem);
+/** mmb_mem_get() - the session's buffer of a kind, made at the first call. 0 or -errno. */
+int mmb_mem_get(struct mmb_session *s, uint32_t kind, struct mmb_mem **mem);
 
-/** mmb_mem_make() - a buffer of @len bytes, mapped and touched, unless @mem has been made or tried. */
-int mmb_mem_make(struct mmd_device *dev, uint32_t technique, uint64_t len, struct mmb_mem *mem);
+/**
+ * mmb_mem_alloc() - a buffer that is the caller's, neither mapped nor touched.
+ * @kind: MMAPDEMO_TECH_*, or MMB_FAULT_AROUND
+ *
+ * Returns 0 or -errno; -EOPNOTSUPP: this driver, kernel or device does not have the technique.
+ */
+int mmb_mem_alloc(struct mmd_device *dev, uint32_t kind, uint64_t len, struct mmd_buf *buf);
+
+/** mmb_mem_name() - "bar", "fault_around" and so on, for ids and tables. */
+const char *mmb_mem_name(uint32_t kind);
+
+/** mmb_mem_why() - why there is no such buffer, for somebody who reads a row that was skipped. */
+const char *mmb_mem_why(int err);
+
+/**
+ * mmb_mem_make() - a buffer of @len bytes, mapped and touched, unless @mem has been made or tried.
+ *
+ * USERPTR: memory of this process, and a buffer over it.
+ */
+int mmb_mem_make(struct mmd_device *dev, uint32_t kind, uint64_t len, struct mmb_mem *mem);
+
+/** mmb_mem_is_device() - whether buffers of this kind are in BAR2. */
+bool mmb_mem_is_device(uint32_t kind);
 
 /** mmb_mem_drop() - unmap and free the session's buffers. */
 void mmb_mem_drop(struct mmb_session *s);
@@ -321,6 +357,12 @@ struct mmb_plan {
 struct mmb_case *mmb_plan_add(struct mmb_plan *plan, const struct mmb_case_ops *ops,
 			      const char *id, const char *rows, const char *what);
 
+/** mmb_boot_of() - which guest it belongs into. */
+enum mmb_boot mmb_boot_of(const struct mmb_case *c);
+
+void mmb_plan_instructions(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_faults(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_whole_bar(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_registers(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_devmem(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_stream(struct mmb_plan *plan, const struct mmb_options *opt);
@@ -338,7 +380,7 @@ void mmb_plan_peers(struct mmb_plan *plan, const struct mmb_options *opt);
 
 /* plan.c */
 void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt);
-/* Keep what --only names; -ENOENT: this glob names nothing. */
+/* Keep what --only names and --boot allows; -ENOENT: this glob names nothing. */
 int mmb_plan_select(struct mmb_plan *plan, const struct mmb_options *opt, const char **unknown);
 void mmb_plan_free(struct mmb_plan *plan);
 

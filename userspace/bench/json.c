@@ -61,6 +61,7 @@ static json_t *row_json(const struct mmb_row *row)
 	if (sum->n && isfinite(sum->ci_lo))
 		ci95 = json_pack("[f,f]", sum->ci_lo, sum->ci_hi);
 	json_object_set_new(o, "id", json_string(row->id));
+	json_object_set_new(o, "boot", json_string(mmb_boot_name(row->boot)));
 	json_object_set_new(o, "what", json_string(row->what));
 	json_object_set_new(o, "unit", json_string(row->unit));
 	json_object_set_new(o, "n", json_integer((json_int_t)sum->n));
@@ -76,6 +77,8 @@ static json_t *row_json(const struct mmb_row *row)
 	json_object_set_new(o, "spread", number(sum->spread + none));
 	json_object_set_new(o, "limit", limit(row->target));
 	json_object_set_new(o, "target", text_or_null(row->target ? row->target->text : NULL));
+	json_object_set_new(o, "judged_by", text_or_null(row->target && row->target->judged ?
+			    mmb_judged_by_name(row->target->by) : NULL));
 	json_object_set_new(o, "errors", json_integer((json_int_t)row->errors));
 	json_object_set_new(o, "verdict", json_string(mmb_verdict_name(row->verdict)));
 	json_object_set_new(o, "reason", text_or_null(row->reason));

@@ -13,6 +13,7 @@
 
 #include "bench.h"
 #include "env.h"
+#include "icount.h"
 #include "json.h"
 #include "mmdbench.h"
 #include "options.h"
@@ -255,12 +256,20 @@ static int run_session(const struct mmb_options *opt, const struct mmb_plan *pla
 	return rc;
 }
 
-static int run_options(const struct mmb_options *opt)
+/* What was not asked for by name is left to the machine: times there, instructions here. */
+static void choose_boot(struct mmb_options *opt)
+{
+	if (opt->boot == MMB_BOOT_ANY && !opt->n_only && !opt->list)
+		opt->boot = mmb_icount_here() ? MMB_BOOT_ICOUNT : MMB_BOOT_TIMED;
+}
+
+static int run_options(struct mmb_options *opt)
 {
 	struct mmb_plan plan = { 0 };
 	const char *unknown;
 	int err, rc = 0;
 
+	choose_boot(opt);
 	mmb_plan_make(&plan, opt);
 	if (mmb_plan_select(&plan, opt, &unknown)) {
 		fprintf(stderr, "mmapdemo bench: --only '%s' names no case and no row; "

@@ -22,23 +22,108 @@ static uint64_t largest_size(const struct mmb_options *opt)
 }
 
 /* Guards and skew come on top, where the platform has room for them. */
-static uint64_t wanted_len(const struct mmb_session *s, uint32_t technique)
+static uint64_t wanted_len(const struct mmb_session *s, uint32_t kind)
 {
 	uint64_t len = largest_size(s->opt) + MMB_SLACK;
 	uint64_t most = s->info.max_bytes;
 
-	if (technique == MMAPDEMO_TECH_BAR)
+	if (mmb_mem_is_device(kind))
 		most = s->info.mem_free;
-	else if (technique != MMAPDEMO_TECH_VMALLOC)
+	else if (kind == MMAPDEMO_TECH_PAGES || kind == MMAPDEMO_TECH_COHERENT)
 		most = s->info.max_contig;
 	return len < most ? len : most;
 }
 
-int mmb_mem_make(struct mmd_device *dev, uint32_t technique, uint64_t len, struct mmb_mem *m)
+bool mmb_mem_is_device(uint32_t kind)
+{
+	return kind == MMAPDEMO_TECH_BAR || kind == MMAPDEMO_TECH_BAR_FAULT ||
+	       kind == MMAPDEMO_TECH_BAR_HUGE || kind == MMB_FAULT_AROUND;
+}
+
+const char *mmb_mem_name(uint32_t kind)
+{
+	static const char *const names[MMB_MEMS] = {
+		[MMAPDEMO_TECH_BAR] = "bar",
+		[MMAPDEMO_TECH_PAGES] = "pages",
+		[MMAPDEMO_TECH_VMALLOC] = "vmalloc",
+		[MMAPDEMO_TECH_COHERENT] = "coherent",
+		[MMAPDEMO_TECH_BAR_FAULT] = "bar_fault",
+		[MMAPDEMO_TECH_BAR_HUGE] = "bar_huge",
+		[MMAPDEMO_TECH_NONCONTIG] = "noncontig",
+		[MMAPDEMO_TECH_USERPTR] = "userptr",
+		[MMB_FAULT_AROUND] = "fault_around",
+	};
+
+	return names[kind];
+}
+
+const char *mmb_mem_why(int err)
+{
+	switch (err) {
+	case -EOPNOTSUPP:
+		return "not a technique of this driver, kernel or device";
+	case -ENOMEM:
+		return "the memory for it was not to be had";
+	case -EDQUOT:
+		return "over the limits of one open file";
+	default:
+		return "the driver refuses to allocate it";
+	}
+}
+
+/* The first four are in every driver there ever was; INFO lists what came later. */
+static bool has_technique(struct mmd_device *dev, uint32_t technique)
+{
+	struct mmd_info info;
+
+	if (technique <= MMAPDEMO_TECH_COHERENT)
+		return true;
+	return !mmd_info(dev, &info) && info.techniques & 1u << technique;
+}
+
+static uint32_t technique_of(uint32_t kind)
+{
+	return kind == MMB_FAULT_AROUND ? MMAPDEMO_TECH_BAR_FAULT : kind;
+}
+
+int mmb_mem_alloc(struct mmd_device *dev, uint32_t kind, uint64_t len, struct mmd_buf *buf)
+{
+	uint32_t flags = kind == MMB_FAULT_AROUND ? MMAPDEMO_BUF_FAULT_AROUND : 0;
+
+	if (!has_technique(dev, technique_of(kind)))
+		return -EOPNOTSUPP;
+	return mmd_buf_alloc(dev, technique_of(kind), len, MMAPDEMO_CACHE_DEFAULT, flags, buf);
+}
+
+static int pin(struct mmd_device *dev, uint64_t len, struct mmb_mem *m)
+{
+	void *p;
+	int err;
+
+	if (!has_technique(dev, MMAPDEMO_TECH_USERPTR))
+		return -EOPNOTSUPP;
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	err = mmd_buf_pin(dev, p, len, 0, &m->buf.handle);
+	if (err) {
+		munmap(p, len);
+		return err;
+	}
+	m->buf.technique = MMAPDEMO_TECH_USERPTR;
+	m->buf.len = len;
+	m->map.ptr = p;
+	m->map.len = len;
+	return 0;
+}
+
+int mmb_mem_make(struct mmd_device *dev, uint32_t kind, uint64_t len, struct mmb_mem *m)
 {
 	if (m->map.ptr || m->err)
 		return m->err;
-	m->err = mmd_buf_alloc(dev, technique, len, MMAPDEMO_CACHE_DEFAULT, 0, &m->buf);
+	if (kind == MMAPDEMO_TECH_USERPTR)
+		return m->err = pin(dev, len & ~(uint64_t)(MMB_PAGE - 1), m);
+	m->err = mmb_mem_alloc(dev, kind, len, &m->buf);
 	if (m->err)
 		return m->err;
 	m->err = mmd_map_buf(dev, &m->buf, PROT_READ | PROT_WRITE, &m->map);
@@ -52,10 +137,10 @@ int mmb_mem_make(struct mmd_device *dev, uint32_t technique, uint64_t len, struc
 	return 0;
 }
 
-int mmb_mem_get(struct mmb_session *s, uint32_t technique, struct mmb_mem **mem)
+int mmb_mem_get(struct mmb_session *s, uint32_t kind, struct mmb_mem **mem)
 {
-	*mem = &s->mem[technique];
-	return mmb_mem_make(s->dev, technique, wanted_len(s, technique), *mem);
+	*mem = &s->mem[kind];
+	return mmb_mem_make(s->dev, kind, wanted_len(s, kind), *mem);
 }
 
 void mmb_mem_drop(struct mmb_session *s)

@@ -12,7 +12,7 @@
 #include <strings.h>
 
 enum {
-	KEY_ONLY = 256, KEY_SIZES, KEY_PAIRS, KEY_SEED, KEY_BUDGET, KEY_TRACE_ONE, KEY_ALL,
+	KEY_ONLY = 256, KEY_SIZES, KEY_PAIRS, KEY_SEED, KEY_BUDGET, KEY_TRACE_ONE, KEY_ALL, KEY_BOOT,
 };
 
 static const struct argp_option argp_options[] = {
@@ -28,6 +28,9 @@ static const struct argp_option argp_options[] = {
 	{ "seed", KEY_SEED, "N", 0, "Seed of data patterns and bootstrap, default 1", 0 },
 	{ "budget", KEY_BUDGET, "SECONDS", 0, "Repeat noisy cases only in the first SECONDS, "
 	  "default 80 (quick: 20)", 0 },
+	{ "boot", KEY_BOOT, "BOOT", 0, "timed: only the cases that take times; icount: only those that "
+	  "count instructions, which takes a guest under -icount shift=4,sleep=off -smp 1. Default: "
+	  "what this machine can do; with --only, what is named", 0 },
 	{ "all", KEY_ALL, NULL, 0, "Print every row, not only the chosen ones", 0 },
 	{ "trace-one", KEY_TRACE_ONE, NULL, 0, "Run one 4 KiB transfer in each direction, print its "
 	  "sequence number and times, and end: to be found again in the driver's "
@@ -150,6 +153,16 @@ static void parse_sizes(char *arg, struct parsed *p, struct argp_state *state)
 	p->sizes_given = true;
 }
 
+static enum mmb_boot parse_boot(const char *arg, struct argp_state *state)
+{
+	if (!strcmp(arg, "timed"))
+		return MMB_BOOT_TIMED;
+	if (!strcmp(arg, "icount"))
+		return MMB_BOOT_ICOUNT;
+	argp_error(state, "--boot '%s': there are timed and icount", arg);
+	return MMB_BOOT_ANY;
+}
+
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
 {
 	struct parsed *p = state->input;
@@ -182,6 +195,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 	case KEY_BUDGET:
 		opt->budget_s = (unsigned int)parse_number(arg, "budget", 0, 86400, state);
 		p->budget_given = true;
+		break;
+	case KEY_BOOT:
+		opt->boot = parse_boot(arg, state);
 		break;
 	case KEY_ALL:
 		opt->all_rows = true;

@@ -30,9 +30,20 @@ struct mmb_case *mmb_plan_add(struct mmb_plan *plan, const struct mmb_case_ops *
 	return c;
 }
 
-/* Ordered so that something shows within a second, and the long sweep comes last but for peers. */
+enum mmb_boot mmb_boot_of(const struct mmb_case *c)
+{
+	return c->ops->icount ? MMB_BOOT_ICOUNT : MMB_BOOT_TIMED;
+}
+
+/*
+ * Ordered so that something shows within a second or two, and the long sweep comes last. Cases that want
+ * all of BAR2, or much of it, come before those whose buffers stay in it.
+ */
 void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt)
 {
+	mmb_plan_whole_bar(plan, opt);
+	mmb_plan_faults(plan, opt);
+	mmb_plan_instructions(plan, opt);
 	mmb_plan_registers(plan, opt);
 	mmb_plan_devmem(plan, opt);
 	mmb_plan_stream(plan, opt);
@@ -99,7 +110,8 @@ int mmb_plan_select(struct mmb_plan *plan, const struct mmb_options *opt, const 
 		}
 	}
 	for (size_t i = 0; i < plan->n; i++) {
-		if (!opt->n_only || keep[i])
+		if ((!opt->n_only || keep[i]) &&
+		    (opt->boot == MMB_BOOT_ANY || opt->boot == mmb_boot_of(plan->c[i])))
 			plan->c[kept++] = plan->c[i];
 		else
 			case_free(plan->c[i]);

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "icount.h"
+
 char *mmb_num(double value, char *text, size_t size)
 {
 	if (isnan(value))
@@ -68,9 +70,15 @@ void mmb_print_intro(const struct mmb_session *s, const json_t *env)
 	if (is_emulated(env))
 		fputs("Emulated CPU: compare ratios, not times. No figure here speaks of hardware.\n",
 		      s->out);
-	fprintf(s->out,
-		"Every line: the ways shown are taken in turn, %u rounds, pinned to CPU %d; "
-		"nothing is trimmed.\n", s->opt->pairs, s->cpu);
+	if (mmb_icount_here())
+		fprintf(s->out,
+			"The clock of this guest counts instructions: figures are exact, and no times.\n"
+			"Every line: %u batches, taken twice; nothing is trimmed.\n",
+			MMB_ICOUNT_BATCHES);
+	else
+		fprintf(s->out,
+			"Every line: the ways shown are taken in turn, %u rounds, pinned to CPU %d; "
+			"nothing is trimmed.\n", s->opt->pairs, s->cpu);
 }
 
 static void print_list_head(FILE *out, const char *unit)
@@ -97,7 +105,7 @@ static void print_list_row(FILE *out, const struct mmb_row *row, double per)
 		MMB_NUM(sum->p50 / per), MMB_NUM(sum->p90 / per), MMB_NUM(sum->p99 / per),
 		MMB_NUM(sum->max / per), sum->outliers);
 	if (row->verdict == MMB_PASS || row->verdict == MMB_FAIL)
-		fprintf(out, "  %s", mmb_verdict_name(row->verdict));
+		fprintf(out, "  %s (target %s)", mmb_verdict_name(row->verdict), row->target->text);
 	if (row->verdict == MMB_NOISY)
 		fputs("  noisy", out);
 	fputc('\n', out);
@@ -171,6 +179,12 @@ void mmb_print_cell(FILE *out, const struct mmb_arm *arm, double per)
 
 static void print_controls(const struct mmb_session *s)
 {
+	bool any = false;
+
+	for (size_t i = 0; i < s->results->n; i++)
+		any |= s->results->row[i]->kind == MMB_ROW_CONTROL;
+	if (!any)
+		return;
 	fputs("\nControls\n  Measured beside every case; where one scatters (p90/p10 above 1.3), the "
 	      "case was repeated.\n", s->out);
 	print_list_head(s->out, "[ns]");

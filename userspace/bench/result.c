@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEDIAN	false
-#define EVERY	true	/* counts: one that is off is one too many */
+#define MEDIAN	MMB_BY_MEDIAN
+#define EVERY	MMB_BY_EVERY
+#define LEAST	MMB_BY_MIN
 
 /*
  * Floors and ceilings, from measurements on this kind of set-up (docs/benchmarking.md). What goes
@@ -28,6 +29,16 @@ static const struct mmb_target targets[] = {
 	{ "X3.sleeping", "0", 0, 0, EVERY, true },
 	{ "X4.depth1", "1", 1, 1, EVERY, true },
 	{ "X4.depth64", "<= 1/32", NAN, 1.0 / 32, EVERY, true },
+	{ "I1", "<= 30", NAN, 30, MEDIAN, true },
+	{ "I2", "<= 1000", NAN, 1000, MEDIAN, true },
+	{ "I4.bar", "<= 60", NAN, 60, LEAST, true },
+	{ "I4.bar_fault", "<= 3200", NAN, 3200, LEAST, true },
+	{ "I4.fault_around", "<= 1150", NAN, 1150, LEAST, true },
+	{ "I4.bar_huge", "<= 4", NAN, 4, LEAST, true },
+	{ "I5.bar", "0", 0, 0, EVERY, true },
+	{ "I5.bar_fault", "16384", 16384, 16384, EVERY, true },
+	{ "I5.fault_around", "1024", 1024, 1024, EVERY, true },
+	{ "I5.bar_huge", "32", 32, 32, EVERY, true },
 	{ "L1", ">= 200", 200, NAN, MEDIAN, true },
 	{ "L4.load", "0.97 - 1.03", 0.97, 1.03, MEDIAN, true },
 	{ "L4.store", "0.97 - 1.03", 0.97, 1.03, MEDIAN, true },
@@ -41,6 +52,8 @@ static const struct mmb_target targets[] = {
 	{ "D1.512KiB.*_device.depth16", ">= 0.95", 0.95, NAN, MEDIAN, true },
 	{ "D1.1MiB.*_device.depth16", ">= 0.95", 0.95, NAN, MEDIAN, true },
 	{ "D1.2MiB.*_device.depth16", ">= 0.95", 0.95, NAN, MEDIAN, true },
+	{ "P1", ">= 3", 3, NAN, MEDIAN, true },
+	{ "P1.instructions", ">= 10", 10, NAN, MEDIAN, true },
 	{ "D2", ">= 4.5", 4.5, NAN, MEDIAN, true },
 	{ "D4.nvme", ">= 200", 200, NAN, MEDIAN, true },
 	{ "D4.virtio_blk", ">= 200", 200, NAN, MEDIAN, true },
@@ -69,6 +82,28 @@ const char *mmb_verdict_name(enum mmb_verdict verdict)
 	return names[verdict];
 }
 
+const char *mmb_boot_name(enum mmb_boot boot)
+{
+	static const char *const names[] = {
+		[MMB_BOOT_ANY] = "any",
+		[MMB_BOOT_TIMED] = "timed",
+		[MMB_BOOT_ICOUNT] = "icount",
+	};
+
+	return names[boot];
+}
+
+const char *mmb_judged_by_name(enum mmb_judged_by by)
+{
+	static const char *const names[] = {
+		[MMB_BY_MEDIAN] = "median",
+		[MMB_BY_EVERY] = "every",
+		[MMB_BY_MIN] = "min",
+	};
+
+	return names[by];
+}
+
 const struct mmb_target *mmb_target_find(const char *id)
 {
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
@@ -91,11 +126,14 @@ enum mmb_verdict mmb_judge(const struct mmb_target *target, double median)
 
 enum mmb_verdict mmb_judge_all(const struct mmb_target *target, const struct mmb_summary *sum)
 {
-	enum mmb_verdict verdict = mmb_judge(target, sum->median);
+	enum mmb_verdict verdict;
 
-	if (verdict == MMB_PASS && target->every)
+	if (target && target->by == MMB_BY_MIN)
+		return mmb_judge(target, sum->min);
+	verdict = mmb_judge(target, sum->median);
+	if (verdict == MMB_PASS && target->by == MMB_BY_EVERY)
 		verdict = mmb_judge(target, sum->min);
-	if (verdict == MMB_PASS && target->every)
+	if (verdict == MMB_PASS && target->by == MMB_BY_EVERY)
 		verdict = mmb_judge(target, sum->max);
 	return verdict;
 }
@@ -123,6 +161,7 @@ struct mmb_row *mmb_row_add(struct mmb_results *results, enum mmb_row_kind kind,
 		return NULL;
 	}
 	row->kind = kind;
+	row->boot = MMB_BOOT_TIMED;
 	snprintf(row->id, sizeof(row->id), "%s", id);
 	snprintf(row->unit, sizeof(row->unit), "%s", unit);
 	if (kind != MMB_ROW_CONTROL)

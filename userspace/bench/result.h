@@ -15,7 +15,20 @@
 #include "stats.h"
 
 #define MMB_ID_LEN		64
-#define MMB_SCHEMA_VERSION	1
+#define MMB_SCHEMA_VERSION	2	/* 2: boot and judged_by of rows, boots of the run */
+
+/*
+ * Which guest a case belongs into: one whose clock shows time, or one whose clock shows the
+ * instructions that it has executed (icount.h). What is timed in the second means nothing.
+ */
+enum mmb_boot {
+	MMB_BOOT_ANY,		/* options only: no choice made */
+	MMB_BOOT_TIMED,
+	MMB_BOOT_ICOUNT,
+};
+
+/** mmb_boot_name() - "timed", "icount". */
+const char *mmb_boot_name(enum mmb_boot boot);
 
 enum mmb_verdict {
 	MMB_INFO,		/* there is no target, or it is not judged in this version */
@@ -28,13 +41,22 @@ enum mmb_verdict {
 
 const char *mmb_verdict_name(enum mmb_verdict verdict);
 
+/* What of a series has to keep to the target. */
+enum mmb_judged_by {
+	MMB_BY_MEDIAN,
+	MMB_BY_EVERY,		/* every observation: counts, of which one that is off is one too many */
+	MMB_BY_MIN,		/* the least: instructions of page faults, to which the allocator adds */
+};
+
+const char *mmb_judged_by_name(enum mmb_judged_by by);
+
 /* A floor or ceiling to beat. NAN: open on this side. */
 struct mmb_target {
 	const char *id;		/* of a row, or a glob */
 	const char *text;
 	double lo;
 	double hi;
-	bool every;		/* holds for every observation, not just for their median */
+	enum mmb_judged_by by;
 	bool judged;		/* else published, with verdict info */
 };
 
@@ -56,6 +78,7 @@ enum mmb_row_kind {
 
 struct mmb_row {
 	enum mmb_row_kind kind;
+	enum mmb_boot boot;
 	char id[MMB_ID_LEN];
 	char *what;
 	char unit[24];

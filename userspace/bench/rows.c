@@ -63,23 +63,29 @@ static struct mmb_row *new_row(struct mmb_case *c, enum mmb_row_kind kind, const
 
 	if (!row)
 		abort();
+	row->boot = mmb_boot_of(c);
 	row->tries = c->try;
 	return row;
 }
 
-/* The verdict on a row with a number. Inconclusive ones lose it. */
-static void judge(const struct mmb_case *c, struct mmb_row *row)
+/* The verdict on a row with a number. Inconclusive ones lose it. @noise: what there was, "" if none */
+static void judge(const struct mmb_case *c, struct mmb_row *row, const char *noise)
 {
-	if (c->noisy && c->try == MMB_TRIES) {
+	if (*noise && c->try == MMB_TRIES) {
 		memset(&row->sum, 0, sizeof(row->sum));
 		free(row->hist);
 		row->hist = NULL;
-		mmb_row_reason(row, MMB_INCONCLUSIVE, c->noise);
-	} else if (c->noisy) {
-		mmb_row_reason(row, MMB_NOISY, c->noise);
+		mmb_row_reason(row, MMB_INCONCLUSIVE, noise);
+	} else if (*noise) {
+		mmb_row_reason(row, MMB_NOISY, noise);
 	} else {
 		row->verdict = mmb_judge_all(row->target, &row->sum);
 	}
+}
+
+static const char *noise_of(const struct mmb_case *c, const struct mmb_arm *arm)
+{
+	return c->noisy ? c->noise : arm->unsteady;
 }
 
 static enum mmb_rc arm_row(struct mmb_case *c, struct mmb_arm *arm)
@@ -104,7 +110,7 @@ static enum mmb_rc arm_row(struct mmb_case *c, struct mmb_arm *arm)
 	}
 	row->sum = sum;
 	row->hist = histogram(&arm->seen);
-	judge(c, row);
+	judge(c, row, noise_of(c, arm));
 	return MMB_OK;
 }
 
@@ -142,7 +148,7 @@ static enum mmb_rc pair_row(struct mmb_case *c, struct mmb_pair *pair)
 		return MMB_OK;
 	}
 	row->sum = sum;
-	judge(c, row);
+	judge(c, row, noise_of(c, pair->a->unsteady[0] ? pair->a : pair->b));
 	return MMB_OK;
 }
 

@@ -187,7 +187,7 @@ static bool broken_once(const struct mmb_case *c)
 		const struct mmb_target *target = mmb_target_find(arm->id);
 		struct mmb_summary sum;
 
-		if (target && target->every && !arm->skip &&
+		if (target && target->by == MMB_BY_EVERY && !arm->skip &&
 		    !mmb_summarize(arm->seen.v, arm->seen.n, &sum) &&
 		    mmb_judge_all(target, &sum) == MMB_FAIL)
 			return true;
@@ -214,6 +214,15 @@ static bool undecided(const struct mmb_case *c)
 			return true;
 	}
 	return false;
+}
+
+/* A figure that is to be exact to the digit, and was not the same twice. */
+static const struct mmb_arm *unsteady(const struct mmb_case *c)
+{
+	for (size_t i = 0; i < c->n_arms; i++)
+		if (!c->arm[i].skip && c->arm[i].unsteady[0])
+			return &c->arm[i];
+	return NULL;
 }
 
 static bool is_judged(const struct mmb_case *c)
@@ -255,7 +264,7 @@ static enum mmb_rc tries(struct mmb_case *c)
 		mmb_count_controls(c);
 		worst = noisiest(c, &spread);
 		c->noisy = worst;
-		if (!worst && !undecided(c))
+		if (!worst && !unsteady(c) && !undecided(c))
 			break;
 		if (worst)
 			snprintf(c->noise, sizeof(c->noise),

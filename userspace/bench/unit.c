@@ -152,12 +152,12 @@ static void drop(struct mmb_unit *u)
 {
 	for (unsigned int i = 0; i < MMB_UNIT_QUEUES; i++)
 		mmd_queue_destroy(u->queue[i]);
-	for (unsigned int i = 0; i < MMB_TECHNIQUES; i++)
+	for (unsigned int i = 0; i < MMB_MEMS; i++)
 		if (u->has_window[i])
 			mmd_window_destroy(u->dev, u->window[i]);
 	if (u->is_main)
 		return;
-	for (unsigned int i = 0; i < MMB_TECHNIQUES; i++) {
+	for (unsigned int i = 0; i < MMB_MEMS; i++) {
 		if (!u->own[i].map.ptr)
 			continue;
 		mmd_unmap(&u->own[i].map);

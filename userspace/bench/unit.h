@@ -16,7 +16,6 @@
 
 #define MMB_UNIT_QUEUES	2
 #define MMB_QUEUE_LOG2N	8		/* 256 slots: more than any batch */
-#define MMB_TECHNIQUES	5		/* MMAPDEMO_TECH_* are below */
 
 struct mmb_unit {
 	struct mmb_session *s;
@@ -24,10 +23,10 @@ struct mmb_unit {
 	struct mmd_info info;
 	struct mmd_map user;			/* its user page */
 	struct mmb_mem *mem;			/* by MMAPDEMO_TECH_*; of the main unit, the session's */
-	struct mmb_mem own[MMB_TECHNIQUES];
+	struct mmb_mem own[MMB_MEMS];
 	struct mmd_queue *queue[MMB_UNIT_QUEUES];
-	uint32_t window[MMB_TECHNIQUES];	/* over all of a buffer, for reading and writing */
-	bool has_window[MMB_TECHNIQUES];
+	uint32_t window[MMB_MEMS];	/* over all of a buffer, for reading and writing */
+	bool has_window[MMB_MEMS];
 	bool is_main;
 };
 

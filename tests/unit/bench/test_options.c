@@ -69,6 +69,7 @@ static void defaults(void **state)
 	assert_int_equal(opt.sizes[18], 16 << 20);
 	assert_true(opt.pairs >= MMB_PAIRS_MIN);
 	assert_null(opt.json);
+	assert_int_equal(opt.boot, MMB_BOOT_ANY);
 	assert_false(opt.quick || opt.list || opt.all_rows || opt.trace_one);
 	mmb_options_free(&opt);
 }
@@ -83,6 +84,47 @@ static void sizes_sorted_and_once(void **state)
 	assert_int_equal(opt.n_sizes, 4);
 	assert_memory_equal(opt.sizes, expected, sizeof(expected));
 	mmb_options_free(&opt);
+}
+
+static void boot_is_chosen(void **state)
+{
+	static const char *const timed[] = { "bench", "--boot", "timed" };
+	static const char *const icount[] = { "bench", "--boot=icount" };
+	struct mmb_options opt = parse(3, timed);
+
+	(void)state;
+	assert_int_equal(opt.boot, MMB_BOOT_TIMED);
+	mmb_options_free(&opt);
+	opt = parse(2, icount);
+	assert_int_equal(opt.boot, MMB_BOOT_ICOUNT);
+	mmb_options_free(&opt);
+}
+
+/* Each case is in one of the boots, and --boot divides them. */
+static void boots_share_the_cases(void **state)
+{
+	struct mmb_options opt = { .pairs = MMB_PAIRS };
+	static const uint64_t sizes[] = { 64, 4096 };
+	const char *unknown;
+	size_t count[3] = { 0 };
+
+	(void)state;
+	opt.sizes = sizes;
+	opt.n_sizes = 2;
+	for (int boot = MMB_BOOT_ANY; boot <= MMB_BOOT_ICOUNT; boot++) {
+		struct mmb_plan plan = { 0 };
+
+		opt.boot = (enum mmb_boot)boot;
+		mmb_plan_make(&plan, &opt);
+		assert_int_equal(mmb_plan_select(&plan, &opt, &unknown), 0);
+		count[boot] = plan.n;
+		for (size_t i = 0; i < plan.n && boot; i++)
+			assert_int_equal(mmb_boot_of(plan.c[i]), boot);
+		mmb_plan_free(&plan);
+	}
+	assert_true(count[MMB_BOOT_TIMED] > 50);
+	assert_true(count[MMB_BOOT_ICOUNT] > 4);
+	assert_int_equal(count[MMB_BOOT_TIMED] + count[MMB_BOOT_ICOUNT], count[MMB_BOOT_ANY]);
 }
 
 static void only_collects_globs(void **state)
@@ -135,7 +177,7 @@ static void bad_words_exit_2(void **state)
 		{ "--sizes", "99999999999999999999" }, { "--pairs", "14" }, { "--pairs", "many" },
 		{ "--pairs", "-5" }, { "--seed", "9223372036854775808" }, { "--budget", "-1" },
 		{ "--only", "" }, { "--only", "no-such-row" }, { "--nonsense", NULL },
-		{ "measure", NULL }, { "--json", "" }, { "list", "more" },
+		{ "--boot", "cold" }, { "--boot", "" }, { "measure", NULL }, { "--json", "" }, { "list", "more" },
 	};
 
 	(void)state;
@@ -152,6 +194,7 @@ static void list_exits_0(void **state)
 	(void)state;
 	assert_int_equal(status_of("list", NULL), 0);
 	assert_int_equal(status_of("list", "--only=L1"), 0);
+	assert_int_equal(status_of("list", "--boot=icount"), 0);
 	assert_int_equal(status_of("--help", NULL), 0);
 }
 
@@ -168,6 +211,8 @@ int main(void)
 		cmocka_unit_test(size_words),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(sizes_sorted_and_once),
+		cmocka_unit_test(boot_is_chosen),
+		cmocka_unit_test(boots_share_the_cases),
 		cmocka_unit_test(only_collects_globs),
 		cmocka_unit_test(bad_words_exit_2),
 		cmocka_unit_test(list_exits_0),
