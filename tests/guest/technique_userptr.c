@@ -198,7 +198,7 @@ static void pin_file_to_be_written_back_eopnotsupp(const void *arg)
 
 /* --- who pays --------------------------------------------------------------------------------------- */
 
-static void pin_over_rlimit_memlock_enomem(const void *arg)
+static void userptr_over_rlimit_memlock_enomem(const void *arg)
 {
 	struct rlimit r = { 16 * PAGE, 16 * PAGE };
 	int fd = dev_open(O_RDWR);
@@ -242,7 +242,7 @@ static void pin_ends_in_another_process(const void *arg)
 	CHECK_EQ(pinned_kib(), 0);
 }
 
-static void pin_outlives_its_process(const void *arg)
+static void userptr_outlives_its_process(const void *arg)
 {
 	int fd = dev_open(O_RDWR);
 	u32 dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE).out_handle;
@@ -313,9 +313,9 @@ void register_technique_userptr(void)
 	TEST_ADD(pin_what_is_not_there_efault);
 	TEST_ADD(pin_device_mapping_efault);
 	TEST_ADD(pin_file_to_be_written_back_eopnotsupp);
-	TEST_ADD(pin_over_rlimit_memlock_enomem);
+	TEST_ADD(userptr_over_rlimit_memlock_enomem);
 	TEST_ADD(pin_ends_in_another_process);
-	TEST_ADD(pin_outlives_its_process);
+	TEST_ADD(userptr_outlives_its_process);
 	TEST_ADD(pin_ends_with_the_device_and_memory_stays);
 	TEST_ADD_SLOW(pin_counts_towards_the_limits_of_the_file, 60000);
 }
