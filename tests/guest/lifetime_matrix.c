@@ -528,16 +528,15 @@ static void cell_run(const void *arg)
 
 	if (c->way->asks_qemu)
 		qmp_require();
-	if (!c->loaded) {
-		c->state->run(c->way);
-		return;
-	}
 	if (c->way->remaps)
 		machine_one_processor(true);
-	l = load_start();
+	if (c->loaded)
+		l = load_start();
 	c->state->run(c->way);
-	load_goes_on(&l);
-	load_end(&l);
+	if (c->loaded) {
+		load_goes_on(&l);
+		load_end(&l);
+	}
 	if (c->way->remaps)
 		machine_one_processor(false);
 }

@@ -85,9 +85,24 @@ unsigned int pci_remove(void)
 	return ms;
 }
 
+/* What takes the function's BARs out of the memory map, if only for a moment. */
+static unsigned int write_alone(const char *path, const char *text)
+{
+	bool others = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	unsigned int ms;
+
+	if (others)
+		machine_one_processor(true);
+	ms = write_timed(path, text);
+	if (others)
+		machine_one_processor(false);
+	return ms;
+}
+
+/* BARs are sized with decoding off. */
 void pci_rescan(void)
 {
-	file_write("/sys/bus/pci/rescan", "1");
+	write_alone("/sys/bus/pci/rescan", "1");
 	node_wait(true);
 }
 
@@ -95,7 +110,7 @@ unsigned int function_reset(void)
 {
 	char path[96];
 
-	return write_timed(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
+	return write_alone(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
 				bus_id_remember()), "1");
 }
 
@@ -103,7 +118,7 @@ unsigned int driver_reset(void)
 {
 	char path[96];
 
-	return write_timed(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/reset",
+	return write_alone(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/reset",
 				dev_node() + strlen("/dev/")), "1");
 }
 

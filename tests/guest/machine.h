@@ -25,7 +25,10 @@ void qmp_require(void);			/* SKIP the test when vmctl is missing */
 void qemu_property_set(const char *name, const char *value);
 bool qemu_property_get(const char *name, char *value, size_t size);
 
-/* Resets after which the device goes on: asked of the PCI core, and of the driver itself. */
+/*
+ * Resets after which the device goes on: asked of the PCI core, and of the driver itself. On one
+ * processor, which is not counted in the time.
+ */
 unsigned int function_reset(void);
 unsigned int driver_reset(void);
 
