@@ -250,6 +250,7 @@ static const struct file_operations mmapdemo_fops = {
 	.poll = mmapdemo_poll,
 	.unlocked_ioctl = mmapdemo_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.uring_cmd = mmapdemo_uring_cmd,
 };
 
 /* --- INFO ----------------------------------------------------------------------------------- */
@@ -294,6 +295,7 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 	arg->out_irq_gap_min_ns = mmapdemo_queue_irq_gap_ns;
 	arg->out_engine = mdev->engine_kind;
 	arg->out_techniques = mmapdemo_techniques();
+	arg->out_caps = MMAPDEMO_HAVE_URING && mdev->num_queues ? MMAPDEMO_CAP_URING : 0;
 	return 0;
 }
 

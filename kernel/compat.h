@@ -10,6 +10,11 @@
 #define MMAPDEMO_COMPAT_H
 
 #include <linux/eventfd.h>
+#ifdef HAVE_URING_CMD_H
+#include <linux/io_uring/cmd.h>
+#else
+#include <linux/io_uring.h>
+#endif
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pci.h>
@@ -105,6 +110,53 @@ static inline void follow_pfnmap_end(struct follow_pfnmap_args *args)
 {
 	pte_unmap_unlock(args->ptep, args->lock);
 }
+#endif
+
+/* 6.18: the second word of a result is passed by a function of its own. */
+#ifndef HAVE_URING_CMD_DONE32
+#define io_uring_cmd_done32(cmd, ret, res2, issue_flags)	\
+	io_uring_cmd_done(cmd, ret, res2, issue_flags)
+#endif
+
+/*
+ * MMAPDEMO_URING_TASK_WORK(fn) makes fn_in_task, for io_uring_cmd_complete_in_task(), of
+ * fn(cmd, issue_flags). 6.19: task work is handed the request, not the command.
+ */
+#ifdef HAVE_URING_CMD_FROM_TW
+#define MMAPDEMO_URING_TASK_WORK(fn)						\
+	static void fn##_in_task(struct io_tw_req tw_req, io_tw_token_t tw)	\
+	{									\
+		fn(io_uring_cmd_from_tw(tw_req), IO_URING_CMD_TASK_WORK_ISSUE_FLAGS); \
+	}
+#else
+#define MMAPDEMO_URING_TASK_WORK(fn)						\
+	static void fn##_in_task(struct io_uring_cmd *cmd, unsigned int issue_flags) \
+	{									\
+		fn(cmd, issue_flags);						\
+	}
+#endif
+
+/* 6.7: io_uring_cmd_to_pdu(), and not to wait for commands when a ring is closed. */
+#ifndef HAVE_URING_CMD_TO_PDU
+#define io_uring_cmd_to_pdu(cmd, pdu_type)	((pdu_type *)&(cmd)->pdu)
+#endif
+
+#ifdef HAVE_URING_CMD_CANCEL
+#define mmapdemo_uring_is_cancel(issue_flags)	((issue_flags) & IO_URING_F_CANCEL)
+#else
+#define mmapdemo_uring_is_cancel(issue_flags)	false
+
+static inline void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd,
+						unsigned int issue_flags)
+{
+}
+#endif
+
+/* 6.6: a command points to the entry of its ring, and no longer into it. */
+#ifdef HAVE_URING_CMD_SQE
+#define mmapdemo_uring_payload(ioucmd)	((const void *)(ioucmd)->sqe->cmd)
+#else
+#define mmapdemo_uring_payload(ioucmd)	((ioucmd)->cmd)
 #endif
 
 #endif /* MMAPDEMO_COMPAT_H */

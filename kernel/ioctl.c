@@ -83,6 +83,7 @@ RUN(WINDOW_DESTROY, window_destroy)
 RUN(BUF_SYNC, buf_sync)
 RUN(BUF_PIN, buf_pin)
 UNDO(BUF_PIN, buf_pin)
+RUN(QUEUE_SUBMIT, queue_submit)
 
 #define OUT(type, first, last)							\
 	.out = offsetof(struct type, first),					\
@@ -120,6 +121,7 @@ UNDO(BUF_PIN, buf_pin)
 	RESERVED(mmapdemo_eventfd_set)
 #define ABOUT_QUEUE_CREATE							\
 	OUT(mmapdemo_queue_create, out_queue, out_doorbell_offset),		\
+	.flags = MMAPDEMO_QUEUE_KERNEL,						\
 	.ungated = true, .effect = true, .undo = undo_QUEUE_CREATE
 #define ABOUT_QUEUE_DESTROY							\
 	RESERVED(mmapdemo_queue_destroy), .ungated = true
@@ -136,6 +138,8 @@ UNDO(BUF_PIN, buf_pin)
 #define ABOUT_BUF_PIN								\
 	OUT(mmapdemo_buf_pin, out_handle, out_handle), RESERVED(mmapdemo_buf_pin),	\
 	.flags = MMAPDEMO_PIN_READ_ONLY, .ungated = true, .effect = true, .undo = undo_BUF_PIN
+#define ABOUT_QUEUE_SUBMIT							\
+	OUT(mmapdemo_queue_submit, out_submitted, out_cqes), .ungated = true, .effect = true
 
 #define ROW(verb, type)								\
 	[_IOC_NR(MMAPDEMO_IOC_##verb)] = {					\

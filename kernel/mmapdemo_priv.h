@@ -8,6 +8,8 @@
  * Locks, outermost first: one may be taken while those of the lines above it are held, never the
  * other way round.
  *
+ *   queue->call_lock          QUEUE_SUBMITs of one queue, across accesses to user memory. Nobody
+ *                             who ends a queue takes it
  *   mmap_lock of a process    the core holds it around .mmap, .fault, .open and .close of a VMA
  *   mdev->gate (SRCU)         "the device is there": mmapdemo_dev_enter(). Never across an access
  *                             to user memory, which may take mmap_lock and may wait for user
@@ -22,7 +24,8 @@
  *   buf->dma_lock             a buffer gets its bus addresses
  *   engine->lock              (irq) the DMA engine, all transfers, eventfds; a queue or window is
  *                             handed to the device or taken back, which no reset may split
- *   slot->lock                (irq) whom an interrupt of a queue is for
+ *   slot->lock                (irq) whom an interrupt of a queue is for; the rings of a queue that
+ *                             the driver keeps to itself, and who waits for what is in them
  *   mdev->buf_lock, map_lock, xa_lock of mdev->objects    lists and counts; nothing inside
  */
 #ifndef MMAPDEMO_PRIV_H
@@ -57,6 +60,7 @@
 
 struct dentry;
 struct eventfd_ctx;
+struct io_uring_cmd;
 struct mmapdemo_buf;
 struct mmapdemo_file;
 struct mmapdemo_queue;
@@ -348,8 +352,13 @@ struct mmapdemo_list_page {
 	dma_addr_t bus;
 };
 
-/* A queue, from QUEUE_CREATE to the return of QUEUE_DESTROY. Owned by its file. */
+/*
+ * A queue, from QUEUE_CREATE to the return of QUEUE_DESTROY. Owned by its file. `ref` is held by
+ * the handle, and by each call that is using the queue: one that is in user memory when the queue
+ * is destroyed finds out afterwards.
+ */
 struct mmapdemo_queue {
+	struct kref ref;
 	struct mmapdemo_file *mf;
 	struct list_head node;		/* mf->queues */
 	u32 handle;
@@ -361,9 +370,22 @@ struct mmapdemo_queue {
 	bool enabled;			/* the device has been told of it */
 	pid_t pid;			/* of who made it; debugfs */
 	struct mmapdemo_buf *ring;	/* both with a reference */
-	struct mmapdemo_buf *doorbell;
+	struct mmapdemo_buf *doorbell;	/* NULL: it is the driver's, as the ring is */
 	struct eventfd_ctx *eventfd;	/* slot->lock */
 	atomic64_t num_irqs;
+
+	/* MMAPDEMO_QUEUE_KERNEL. The rings' memory, and what follows: slot->lock */
+	bool kernel;
+	bool by_uring;			/* head .. tail are commands of io_uring, cmds says whose */
+	struct mutex call_lock;
+	wait_queue_head_t wait;		/* for completions, or the end */
+	u32 num_sleepers;
+	u32 tail;			/* descriptors written */
+	u32 told;			/* of these, those for which a doorbell was decided upon */
+	u32 head;			/* completions collected */
+	int over;			/* 0; why nothing is submitted any more */
+	struct io_uring_cmd **cmds;	/* by slot; NULL: until the first, or nobody waits for it */
+	struct delayed_work watchdog;	/* for the interrupt that is lost */
 };
 
 /* A window: part of a buffer that the queues of its file may name. */
@@ -460,6 +482,8 @@ int mmapdemo_ioctl_queue_create(struct mmapdemo_file *mf, struct mmapdemo_queue_
 void mmapdemo_ioctl_queue_create_undo(struct mmapdemo_file *mf, struct mmapdemo_queue_create *arg);
 int mmapdemo_ioctl_queue_destroy(struct mmapdemo_file *mf, struct mmapdemo_queue_destroy *arg);
 int mmapdemo_ioctl_queue_info(struct mmapdemo_file *mf, struct mmapdemo_queue_info *arg);
+/* Outside the gate: reads and writes the caller's memory. */
+int mmapdemo_ioctl_queue_submit(struct mmapdemo_file *mf, struct mmapdemo_queue_submit *arg);
 int mmapdemo_ioctl_window_create(struct mmapdemo_file *mf, struct mmapdemo_window_create *arg);
 void mmapdemo_ioctl_window_create_undo(struct mmapdemo_file *mf,
 				       struct mmapdemo_window_create *arg);
@@ -664,6 +688,37 @@ void mmapdemo_queues_lost(struct mmapdemo_dev *mdev);
 void mmapdemo_queues_wake(struct mmapdemo_dev *mdev);
 void mmapdemo_queues_drop(struct mmapdemo_file *mf);
 void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index);
+struct mmapdemo_queue *mmapdemo_queue_get(struct mmapdemo_file *mf, u32 handle);
+void mmapdemo_queue_put(struct mmapdemo_queue *q);
+bool mmapdemo_queue_is_stopped(struct mmapdemo_queue *q);
+
+static inline struct mmapdemo_slot *mmapdemo_queue_slot(const struct mmapdemo_queue *q)
+{
+	return &q->mf->mdev->slots[q->index];
+}
+
+/* --- queue_submit.c: the rings of a queue that the driver keeps to itself -------------------- */
+
+void mmapdemo_ring_put(struct mmapdemo_queue *q, const struct mmapdemo_hw_sqe *sqes, u32 n);
+bool mmapdemo_ring_tell(struct mmapdemo_queue *q);
+void mmapdemo_ring_doorbell(struct mmapdemo_queue *q);
+bool mmapdemo_ring_look(struct mmapdemo_queue *q, u32 index, struct mmapdemo_hw_cqe *cqe);
+bool mmapdemo_ring_arm(struct mmapdemo_queue *q, u32 index);
+bool mmapdemo_ring_stopped(struct mmapdemo_queue *q);
+
+static inline u32 mmapdemo_ring_room(const struct mmapdemo_queue *q)
+{
+	return (1U << q->log2n) - (q->tail - q->head);
+}
+
+/* --- uring.c --------------------------------------------------------------------------------- */
+
+#define MMAPDEMO_HAVE_URING	IS_ENABLED(CONFIG_IO_URING)
+
+int mmapdemo_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+void mmapdemo_uring_reap(struct mmapdemo_queue *q);
+void mmapdemo_uring_fail(struct mmapdemo_queue *q, int err);
+void mmapdemo_uring_watchdog(struct work_struct *work);
 
 /* --- window.c ---------------------------------------------------------------------------- */
 

@@ -80,6 +80,8 @@ static void queue_signal(struct mmapdemo_queue *q)
 {
 	if (q->eventfd)
 		eventfd_signal(q->eventfd);
+	if (q->kernel)
+		wake_up_all(&q->wait);
 }
 
 void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index)
@@ -91,6 +93,7 @@ void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index)
 	spin_lock_irqsave(&slot->lock, flags);
 	if (slot->queue) {
 		atomic64_inc(&slot->queue->num_irqs);
+		mmapdemo_uring_reap(slot->queue);
 		queue_signal(slot->queue);
 	}
 	spin_unlock_irqrestore(&slot->lock, flags);
@@ -123,6 +126,7 @@ void mmapdemo_queues_wake(struct mmapdemo_dev *mdev)
  */
 void mmapdemo_queues_lost(struct mmapdemo_dev *mdev)
 {
+	int err = mmapdemo_dev_gone(mdev) ? -ENODEV : -EIO;
 	unsigned int i;
 
 	lockdep_assert_held(&mdev->engine.lock);
@@ -137,6 +141,9 @@ void mmapdemo_queues_lost(struct mmapdemo_dev *mdev)
 		if (q) {
 			WRITE_ONCE(*(__le32 *)(q->ring->vaddr + MMAPDEMO_RING_STATE),
 				   cpu_to_le32(MMAPDEMO_QSTATE_DISABLED));
+			if (!q->over)
+				q->over = err;
+			mmapdemo_uring_fail(q, err);
 			queue_signal(q);
 		}
 		spin_unlock(&slot->lock);
@@ -325,6 +332,7 @@ static void queue_stop_gated(struct mmapdemo_queue *q)
 /* The device makes no use of it, and nobody finds it. What is mapped of it lives on, zapped. */
 static void queue_free(struct mmapdemo_queue *q)
 {
+	kvfree(q->cmds);
 	if (q->ring)
 		mmapdemo_buf_put(q->ring);
 	if (q->doorbell)
@@ -332,6 +340,16 @@ static void queue_free(struct mmapdemo_queue *q)
 	if (q->eventfd)
 		eventfd_ctx_put(q->eventfd);
 	kfree(q);
+}
+
+static void queue_release(struct kref *ref)
+{
+	queue_free(container_of(ref, struct mmapdemo_queue, ref));
+}
+
+void mmapdemo_queue_put(struct mmapdemo_queue *q)
+{
+	kref_put(&q->ref, queue_release);
 }
 
 /* New pages for each queue, which belong to its mappings: never another owner's while one lives. */
@@ -346,6 +364,8 @@ static int queue_alloc(struct mmapdemo_queue *q, u64 ring_len)
 		return PTR_ERR(part);
 	q->ring = part;
 	*(__le32 *)(part->vaddr + MMAPDEMO_RING_CQ_EVENT) = cpu_to_le32(MMAPDEMO_CQ_EVENT_QUIET);
+	if (q->kernel)
+		return 0;
 
 	part = mmapdemo_buf_create_part(q->mf, &mmapdemo_tech_doorbell,
 					MMAPDEMO_OBJ_REGS | MMAPDEMO_OBJ_QUEUE | MMAPDEMO_OBJ_FIXED,
@@ -364,7 +384,12 @@ static struct mmapdemo_queue *queue_create(struct mmapdemo_file *mf,
 
 	if (!q)
 		return ERR_PTR(-ENOMEM);
+	kref_init(&q->ref);
+	mutex_init(&q->call_lock);
+	init_waitqueue_head(&q->wait);
+	INIT_DELAYED_WORK(&q->watchdog, mmapdemo_uring_watchdog);
 	q->mf = mf;
+	q->kernel = arg->flags & MMAPDEMO_QUEUE_KERNEL;
 	q->log2n = arg->log2n;
 	q->irq_count = arg->irq_count;
 	q->pid = task_tgid_nr(current);
@@ -380,15 +405,20 @@ static struct mmapdemo_queue *queue_create(struct mmapdemo_file *mf,
 	return q;
 }
 
-/* The last step: from here on another thread may map it, guessing its offset, or destroy it. */
+/*
+ * The last step: from here on another thread may map it, guessing its offset, or destroy it. What is
+ * never published is never mapped.
+ */
 static void queue_publish(struct mmapdemo_queue *q)
 {
 	struct mmapdemo_file *mf = q->mf;
 
 	mutex_lock(&mf->mdev->queue_lock);
 	list_add_tail(&q->node, &mf->queues);
-	mmapdemo_buf_publish(q->ring);
-	mmapdemo_buf_publish(q->doorbell);
+	if (!q->kernel) {
+		mmapdemo_buf_publish(q->ring);
+		mmapdemo_buf_publish(q->doorbell);
+	}
 	mutex_unlock(&mf->mdev->queue_lock);
 }
 
@@ -448,10 +478,10 @@ static int queue_create_gated(struct mmapdemo_file *mf, struct mmapdemo_queue_cr
 	q->handle = mmapdemo_id_to_handle(q->ring->id);
 	arg->out_queue = q->handle;
 	arg->out_irq_gap_ns = gap;
-	arg->out_ring_len = len;
-	arg->out_ring_offset = mmapdemo_id_to_offset(q->ring->id);
-	arg->out_doorbell_len = PAGE_SIZE;
-	arg->out_doorbell_offset = mmapdemo_id_to_offset(q->doorbell->id);
+	arg->out_ring_len = q->kernel ? 0 : len;
+	arg->out_ring_offset = q->kernel ? 0 : mmapdemo_id_to_offset(q->ring->id);
+	arg->out_doorbell_len = q->kernel ? 0 : PAGE_SIZE;
+	arg->out_doorbell_offset = q->kernel ? 0 : mmapdemo_id_to_offset(q->doorbell->id);
 	trace_mmapdemo_queue_create(mdev, q);
 	queue_publish(q);
 	return 0;
@@ -482,6 +512,29 @@ static struct mmapdemo_queue *queue_find(struct mmapdemo_file *mf, u32 handle)
 	return NULL;
 }
 
+/**
+ * mmapdemo_queue_get() - find a queue that the driver keeps to itself
+ * @mf: its owner
+ * @handle: from QUEUE_CREATE
+ *
+ * Return: the queue, with a reference; ERR_PTR(-ENOENT); ERR_PTR(-EINVAL) if it is mapped.
+ */
+struct mmapdemo_queue *mmapdemo_queue_get(struct mmapdemo_file *mf, u32 handle)
+{
+	struct mmapdemo_queue *q;
+
+	mutex_lock(&mf->mdev->queue_lock);
+	q = queue_find(mf, handle);
+	if (!q)
+		q = ERR_PTR(-ENOENT);
+	else if (!q->kernel)
+		q = ERR_PTR(-EINVAL);
+	else
+		kref_get(&q->ref);
+	mutex_unlock(&mf->mdev->queue_lock);
+	return q;
+}
+
 /* Take the handle away, of any of them if it is 0: the queue is the caller's. */
 static struct mmapdemo_queue *queue_take(struct mmapdemo_file *mf, u32 handle)
 {
@@ -496,20 +549,52 @@ static struct mmapdemo_queue *queue_take(struct mmapdemo_file *mf, u32 handle)
 	return q;
 }
 
-/*
- * Refuse new mappings, take the old ones away, outside the gate since mmap_lock is outside of it;
- * then stop the device, and only then free.
- */
-static void queue_destroy(struct mmapdemo_queue *q)
+/* Nothing more is submitted, and who sleeps leaves. */
+static void queue_close(struct mmapdemo_queue *q)
 {
-	trace_mmapdemo_queue_destroy(q->mf->mdev, q);
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+
+	spin_lock_irq(&slot->lock);
+	q->over = -ENOENT;
+	wake_up_all(&q->wait);
+	spin_unlock_irq(&slot->lock);
+}
+
+/* The device has stopped: of a command that has not ended nothing is known, nor will be. */
+static void queue_cancel(struct mmapdemo_queue *q)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+
+	spin_lock_irq(&slot->lock);
+	mmapdemo_uring_fail(q, -ECANCELED);
+	spin_unlock_irq(&slot->lock);
+	cancel_delayed_work_sync(&q->watchdog);
+}
+
+/*
+ * Refuse new mappings, take the old ones away, outside the gate since mmap_lock is outside of it.
+ */
+static void queue_unmap(struct mmapdemo_queue *q)
+{
 	mmapdemo_buf_withdraw(q->doorbell);
 	mmapdemo_buf_withdraw(q->ring);
 	mmapdemo_maps_revoke_buf(q->doorbell);
 	mmapdemo_maps_revoke_buf(q->ring);
+}
+
+/* From whoever owns it, then from the device, and only then free. */
+static void queue_destroy(struct mmapdemo_queue *q)
+{
+	trace_mmapdemo_queue_destroy(q->mf->mdev, q);
+	if (q->kernel)
+		queue_close(q);
+	else
+		queue_unmap(q);
 	queue_stop_gated(q);
+	if (q->kernel)
+		queue_cancel(q);
 	queue_unreserve(q);
-	queue_free(q);
+	mmapdemo_queue_put(q);
 }
 
 int mmapdemo_ioctl_queue_destroy(struct mmapdemo_file *mf, struct mmapdemo_queue_destroy *arg)
@@ -567,6 +652,20 @@ static int queue_read(struct mmapdemo_queue *q, struct mmapdemo_queue_info *arg)
 	}
 	spin_unlock_irq(&mdev->engine.lock);
 	return ret;
+}
+
+/**
+ * mmapdemo_queue_is_stopped() - ask the device whether it still works on a queue
+ * @q: handed to it; inside the gate
+ *
+ * A queue that lost the bus could neither write its state to memory nor send an interrupt.
+ */
+bool mmapdemo_queue_is_stopped(struct mmapdemo_queue *q)
+{
+	struct mmapdemo_queue_info info;
+
+	return queue_read(q, &info) || (info.out_state != MMAPDEMO_QSTATE_RUNNING &&
+					info.out_state != MMAPDEMO_QSTATE_PAUSED);
 }
 
 int mmapdemo_ioctl_queue_info(struct mmapdemo_file *mf, struct mmapdemo_queue_info *arg)

@@ -173,6 +173,51 @@ TRACE_EVENT(mmapdemo_queue_irq,
 	TP_printk("dev=%d index=%u", __entry->instance, __entry->index)
 );
 
+/* Of a queue that the driver keeps to itself. seq is the descriptor's `user`, as in the device's trace. */
+TRACE_EVENT(mmapdemo_queue_submit,
+	TP_PROTO(const struct mmapdemo_queue *q, u32 desc, u64 seq),
+	TP_ARGS(q, desc, seq),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u32, index)
+		__field(u32, desc)
+		__field(u64, seq)
+		__field(bool, uring)
+	),
+	TP_fast_assign(
+		__entry->instance = q->mf->mdev->instance;
+		__entry->index = q->index;
+		__entry->desc = desc;
+		__entry->seq = seq;
+		__entry->uring = q->by_uring;
+	),
+	TP_printk("dev=%d index=%u desc=%u seq=%llu%s", __entry->instance, __entry->index,
+		  __entry->desc, __entry->seq, __entry->uring ? " uring" : "")
+);
+
+TRACE_EVENT(mmapdemo_queue_complete,
+	TP_PROTO(const struct mmapdemo_queue *q, u32 desc, const struct mmapdemo_hw_cqe *cqe),
+	TP_ARGS(q, desc, cqe),
+	TP_STRUCT__entry(
+		__field(int, instance)
+		__field(u32, index)
+		__field(u32, desc)
+		__field(u64, seq)
+		__field(u32, status)
+		__field(u32, bytes)
+	),
+	TP_fast_assign(
+		__entry->instance = q->mf->mdev->instance;
+		__entry->index = q->index;
+		__entry->desc = desc;
+		__entry->seq = le64_to_cpu(cqe->user);
+		__entry->status = le16_to_cpu(cqe->status);
+		__entry->bytes = le32_to_cpu(cqe->bytes);
+	),
+	TP_printk("dev=%d index=%u desc=%u seq=%llu status=%u bytes=%u", __entry->instance,
+		  __entry->index, __entry->desc, __entry->seq, __entry->status, __entry->bytes)
+);
+
 TRACE_EVENT(mmapdemo_queues_lost,
 	TP_PROTO(const struct mmapdemo_dev *mdev),
 	TP_ARGS(mdev),

@@ -72,6 +72,8 @@ void register_queue_forge(void);
 void register_queue_event(void);
 void register_queue_hostile(void);
 void register_queue_garbage(void);
+void register_queue_submit(void);
+void register_queue_submit_wait(void);
 void register_window_call(void);
 void register_window_reach(void);
 void register_lifetime(void);

@@ -51,7 +51,8 @@ enum verb {
 #define ABOUT_EVENTFD_SET						\
 	.name = "eventfd_set", RESERVED(mmapdemo_eventfd_set)
 #define ABOUT_QUEUE_CREATE						\
-	.name = "queue_create", OUT(mmapdemo_queue_create, out_queue, out_doorbell_offset)
+	.name = "queue_create", OUT(mmapdemo_queue_create, out_queue, out_doorbell_offset),	\
+	.known_flags = MMAPDEMO_QUEUE_KERNEL
 #define ABOUT_QUEUE_DESTROY						\
 	.name = "queue_destroy", RESERVED(mmapdemo_queue_destroy)
 #define ABOUT_QUEUE_INFO						\
@@ -67,6 +68,8 @@ enum verb {
 #define ABOUT_BUF_PIN							\
 	.name = "buf_pin", OUT(mmapdemo_buf_pin, out_handle, out_handle),	\
 	RESERVED(mmapdemo_buf_pin), .known_flags = MMAPDEMO_PIN_READ_ONLY
+#define ABOUT_QUEUE_SUBMIT						\
+	.name = "queue_submit", OUT(mmapdemo_queue_submit, out_submitted, out_cqes)
 
 const struct ioctl_desc ioctls[] = {
 #define X(NAME, type) {							\
@@ -146,6 +149,21 @@ static u32 queue_get(struct ioctl_env *e)
 		e->queue = c.out_queue;
 	}
 	return e->queue;
+}
+
+static u32 kqueue_get(struct ioctl_env *e)
+{
+	struct mmapdemo_queue_info i = { .size = sizeof(i), .queue = e->kqueue };
+	struct mmapdemo_queue_create c = {
+		.size = sizeof(c), .flags = MMAPDEMO_QUEUE_KERNEL,
+		.log2n = MMAPDEMO_QUEUE_LOG2N_MIN, .eventfd = -1,
+	};
+
+	if (!e->kqueue || call(e->fd, MMAPDEMO_IOC_QUEUE_INFO, &i)) {
+		CHECK_OK(call(e->fd, MMAPDEMO_IOC_QUEUE_CREATE, &c));
+		e->kqueue = c.out_queue;
+	}
+	return e->kqueue;
 }
 
 /* A new one in place of the last, destroyed or not: nothing tells, and a file's number is limited. */
@@ -271,6 +289,21 @@ void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
 	case VERB_WINDOW_DESTROY:
 		((struct mmapdemo_window_destroy *)buf)->window = window_get(e);
 		break;
+	case VERB_QUEUE_SUBMIT: {
+		static const struct mmapdemo_hw_sqe nop;
+		static struct mmapdemo_hw_cqe done;
+		struct mmapdemo_queue_submit *s = buf;
+
+		/* In and out again: there is room for the next one. */
+		s->queue = kqueue_get(e);
+		s->num = 1;
+		s->sqes = (uintptr_t)&nop;
+		s->max_cqes = 1;
+		s->min_cqes = 1;
+		s->cqes = (uintptr_t)&done;
+		s->deadline_ns = now_ns() + DMA_LIMIT_NS;
+		break;
+	}
 	}
 	memcpy(buf, &d->size, 4);
 }

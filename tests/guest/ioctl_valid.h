@@ -27,6 +27,7 @@ struct ioctl_env {
 	int fd, efd;
 	u32 mem, dev, spare;	/* buffers of a page; dev and spare once they are needed */
 	u32 queue, window;	/* once they are needed */
+	u32 kqueue;		/* likewise; one that the driver keeps to itself */
 	bool has_window;
 	u64 seq;		/* an ended transfer, not collected */
 	void *page;		/* mem, mapped */

@@ -47,6 +47,8 @@ int main(int argc, char **argv)
 	register_queue_event();
 	register_queue_hostile();
 	register_queue_garbage();
+	register_queue_submit();
+	register_queue_submit_wait();
 	register_window_call();
 	register_window_reach();
 	register_lifetime();

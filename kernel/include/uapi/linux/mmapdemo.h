@@ -452,7 +452,12 @@ struct mmapdemo_buf_export {
  *
  * Returns 0 if something was submitted or collected, or nothing was asked for. Otherwise: EAGAIN
  * no room, or nothing collected without a deadline; ETIMEDOUT; EINTR; EIO the queue has stopped and
- * has nothing to collect, see QUEUE_INFO; ENODEV.
+ * has nothing to collect, see QUEUE_INFO; EBUSY commands of io_uring are in flight on it; EFAULT;
+ * ENODEV.
+ *
+ * A bad address costs nothing that is not at it: descriptors before it are submitted, and a completion
+ * that cannot be stored stays to be collected. Calls for one queue are served one at a time, but for
+ * those that sleep.
  */
 struct mmapdemo_queue_submit {
 	__u32 size;
@@ -475,8 +480,10 @@ struct mmapdemo_queue_submit {
  * structure as its 16 bytes of command. One descriptor each; the queue may be shared with nothing
  * but other commands (QUEUE_SUBMIT on it: EBUSY while any is in flight). The result is the number of
  * bytes moved, or -EINVAL the descriptor was refused, -EIO it failed or the queue has stopped, -EAGAIN
- * no room, -ECANCELED queue destroyed or ring closed, -ENODEV. With IORING_SETUP_CQE32, the first extra
- * word is the completion's aux, the second its status and, from bit 32, its detail.
+ * no room, -EBUSY descriptors of QUEUE_SUBMIT are not all collected, -ECANCELED queue destroyed or ring
+ * closed, -ENODEV; -ENOENT, -EFAULT, -EINVAL, -ENOTTY the command itself. With IORING_SETUP_CQE32 the
+ * first extra word (io_uring gives drivers no second one) is the completion's aux; where the result is
+ * -EINVAL or -EIO its status and, from bit 32, its detail, for MISCOMPARE its aux; 0 if there is none.
  */
 struct mmapdemo_uring_cmd {
 	__u32 queue;
@@ -509,6 +516,7 @@ struct mmapdemo_uring_cmd {
 	X(WINDOW_CREATE, mmapdemo_window_create) \
 	X(WINDOW_DESTROY, mmapdemo_window_destroy) \
 	X(BUF_SYNC,      mmapdemo_buf_sync) \
-	X(BUF_PIN,       mmapdemo_buf_pin)
+	X(BUF_PIN,       mmapdemo_buf_pin) \
+	X(QUEUE_SUBMIT,  mmapdemo_queue_submit)
 
 #endif /* _UAPI_LINUX_MMAPDEMO_H */

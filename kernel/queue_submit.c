@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues that the driver keeps to itself: the owner's half of the protocol, and QUEUE_SUBMIT.
+ *
+ * To the device they are queues like any other. Their rings and doorbell are never mapped, so that
+ * what is read from a completion ring here was written by the device.
+ *
+ * Not for: commands of io_uring, see uring.c; how a queue begins and ends, see queue.c.
+ */
+#include <linux/hrtimer.h>
+#include <linux/io.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "mmapdemo_priv.h"
+#include "trace.h"
+
+/* Descriptors or completions between two looks at the queue. On the stack. */
+#define BATCH		8
+/* An interrupt can be lost: who sleeps looks by himself after so long. */
+#define DOUBT_NS	NSEC_PER_SEC
+
+/* --- the rings: slot->lock, and inside the gate ------------------------------------------------ */
+
+static __le32 *ring_word(const struct mmapdemo_queue *q, u32 offset)
+{
+	return q->ring->vaddr + offset;
+}
+
+/**
+ * mmapdemo_ring_put() - append descriptors
+ * @q: with room for them
+ * @sqes: kernel memory
+ * @n: how many
+ *
+ * The device may see them at once, and need not: mmapdemo_ring_tell().
+ */
+void mmapdemo_ring_put(struct mmapdemo_queue *q, const struct mmapdemo_hw_sqe *sqes, u32 n)
+{
+	struct mmapdemo_hw_sqe *ring = q->ring->vaddr + MMAPDEMO_RING_SQ(q->log2n);
+	u32 mask = (1U << q->log2n) - 1;
+	u32 i;
+
+	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
+
+	for (i = 0; i < n; i++) {
+		ring[(q->tail + i) & mask] = sqes[i];
+		trace_mmapdemo_queue_submit(q, q->tail + i, le64_to_cpu(sqes[i].user));
+	}
+	q->tail += n;
+	/* Pairs with the device's load of sq_tail before it reads descriptors. */
+	dma_wmb();
+	WRITE_ONCE(*ring_word(q, MMAPDEMO_RING_SQ_TAIL), cpu_to_le32(q->tail));
+}
+
+/* Does the device want to be told of what has been put since it was asked last? */
+bool mmapdemo_ring_tell(struct mmapdemo_queue *q)
+{
+	u32 told = q->told;
+	u32 event;
+
+	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
+
+	/* Our tail before its sq_event; pairs with the device's sq_event before our tail. */
+	mb();
+	event = le32_to_cpu(READ_ONCE(*ring_word(q, MMAPDEMO_RING_SQ_EVENT)));
+	q->told = q->tail;
+	return MMAPDEMO_CROSSED(event, q->tail, told);
+}
+
+/* Without slot->lock: it may take the device a while. One too many does nothing, to no queue. */
+void mmapdemo_ring_doorbell(struct mmapdemo_queue *q)
+{
+	writel(0, q->mf->mdev->doorbells.view + MMAPDEMO_DOORBELL(q->index));
+}
+
+static const struct mmapdemo_hw_cqe *ring_cqe(const struct mmapdemo_queue *q, u32 index)
+{
+	const struct mmapdemo_hw_cqe *ring = q->ring->vaddr + MMAPDEMO_RING_CQ;
+
+	return &ring[index & ((1U << q->log2n) - 1)];
+}
+
+static bool ring_has(const struct mmapdemo_queue *q, u32 index)
+{
+	return le32_to_cpu(READ_ONCE(ring_cqe(q, index)->gen)) == index + 1;
+}
+
+/* Copy completion @index; false if it is not there. */
+bool mmapdemo_ring_look(struct mmapdemo_queue *q, u32 index, struct mmapdemo_hw_cqe *cqe)
+{
+	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
+
+	if (!ring_has(q, index))
+		return false;
+	/* Pairs with the device's store of gen, which is its last. */
+	dma_rmb();
+	*cqe = *ring_cqe(q, index);
+	trace_mmapdemo_queue_complete(q, index, cqe);
+	return true;
+}
+
+/* Have an interrupt when completion @index is there; true if it is there already. */
+bool mmapdemo_ring_arm(struct mmapdemo_queue *q, u32 index)
+{
+	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
+
+	WRITE_ONCE(*ring_word(q, MMAPDEMO_RING_CQ_EVENT), cpu_to_le32(index));
+	/* Our event before its gen; pairs with the device's last gen before our event. */
+	mb();
+	return ring_has(q, index);
+}
+
+/* As far as memory tells, see mmapdemo_queue_is_stopped(). */
+bool mmapdemo_ring_stopped(struct mmapdemo_queue *q)
+{
+	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
+
+	return READ_ONCE(*ring_word(q, MMAPDEMO_RING_STATE)) == cpu_to_le32(MMAPDEMO_QSTATE_ERROR);
+}
+
+/* --- QUEUE_SUBMIT: descriptors ------------------------------------------------------------------ */
+
+/* May this call use the queue? Descriptors of others are in it, and completions are theirs. */
+static int ring_check(struct mmapdemo_queue *q)
+{
+	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
+
+	return q->by_uring ? -EBUSY : 0;
+}
+
+/*
+ * As many as there is room for, and the doorbell if these are the @last ones. Returns how many, or
+ * a negative errno.
+ */
+static int put_some(struct mmapdemo_queue *q, const struct mmapdemo_hw_sqe *sqes, u32 n, bool last)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+	bool ring = false;
+	int idx, ret;
+
+	ret = mmapdemo_dev_enter(q->mf->mdev, &idx);
+	if (ret)
+		return ret;
+	spin_lock_irq(&slot->lock);
+	ret = q->over ?: ring_check(q);
+	if (!ret && mmapdemo_ring_stopped(q))
+		ret = -EIO;
+	if (!ret) {
+		ret = min(n, mmapdemo_ring_room(q));
+		mmapdemo_ring_put(q, sqes, ret);
+	}
+	/* What was put before a failure is to be told of all the same. */
+	if ((last || ret < (int)n) && q->told != q->tail)
+		ring = mmapdemo_ring_tell(q);
+	spin_unlock_irq(&slot->lock);
+	if (ring)
+		mmapdemo_ring_doorbell(q);
+	mmapdemo_dev_exit(q->mf->mdev, idx);
+	return ret;
+}
+
+/* 0: all; -EAGAIN: no room. What could be read before a bad address has been submitted. */
+static int call_put(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
+{
+	struct mmapdemo_hw_sqe sqes[BATCH];
+	unsigned long missing;
+	u32 n, whole;
+	int ret;
+
+	while (arg->out_submitted < arg->num) {
+		n = min_t(u32, arg->num - arg->out_submitted, BATCH);
+		missing = copy_from_user(sqes, u64_to_user_ptr(arg->sqes + (u64)sizeof(*sqes) *
+							       arg->out_submitted),
+					 n * sizeof(*sqes));
+		whole = n - DIV_ROUND_UP(missing, sizeof(*sqes));
+		ret = put_some(q, sqes, whole,
+			       whole < n || arg->out_submitted + n == arg->num);
+		if (ret < 0)
+			return ret;
+		arg->out_submitted += ret;
+		if (ret < whole)
+			return -EAGAIN;
+		if (whole < n)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* --- QUEUE_SUBMIT: completions ------------------------------------------------------------------ */
+
+/* Copy those that are there. They stay in the ring until collect_done(). */
+static int collect_some(struct mmapdemo_queue *q, struct mmapdemo_hw_cqe *cqes, u32 n)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+	int idx, ret;
+	u32 i = 0;
+
+	ret = mmapdemo_dev_enter(q->mf->mdev, &idx);
+	if (ret)
+		return ret;
+	spin_lock_irq(&slot->lock);
+	ret = ring_check(q);
+	if (!ret) {
+		n = min(n, q->tail - q->head);
+		while (i < n && mmapdemo_ring_look(q, q->head + i, &cqes[i]))
+			i++;
+		/* There is no more to come. */
+		if (!i && mmapdemo_ring_stopped(q))
+			ret = -EIO;
+		if (!i && q->over)
+			ret = q->over;
+	}
+	spin_unlock_irq(&slot->lock);
+	mmapdemo_dev_exit(q->mf->mdev, idx);
+	return ret ?: i;
+}
+
+/* The owner has them: their slots are free. */
+static void collect_done(struct mmapdemo_queue *q, u32 n)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+
+	spin_lock_irq(&slot->lock);
+	q->head += n;
+	spin_unlock_irq(&slot->lock);
+}
+
+/*
+ * 0: all that were asked for; -EAGAIN: they are fewer. One that cannot be stored stays where it is.
+ */
+static int call_collect(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
+{
+	struct mmapdemo_hw_cqe cqes[BATCH];
+	unsigned long missing;
+	u32 n, stored;
+	int got;
+
+	while (arg->out_cqes < arg->max_cqes) {
+		n = min_t(u32, arg->max_cqes - arg->out_cqes, BATCH);
+		got = collect_some(q, cqes, n);
+		if (got < 0)
+			return got;
+		if (!got)
+			return -EAGAIN;
+		missing = copy_to_user(u64_to_user_ptr(arg->cqes + (u64)sizeof(*cqes) *
+						       arg->out_cqes),
+				       cqes, got * sizeof(*cqes));
+		stored = got - DIV_ROUND_UP(missing, sizeof(*cqes));
+		collect_done(q, stored);
+		arg->out_cqes += stored;
+		if (stored < got)
+			return -EFAULT;
+		if (got < n)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+/* --- QUEUE_SUBMIT: sleeping --------------------------------------------------------------------- */
+
+/*
+ * Ask for an interrupt. Who sleeps alone has it at the completion that is enough, as far as it has
+ * been submitted; several have it at the next one, and all look.
+ */
+static bool sleeper_arm(struct mmapdemo_queue *q, u32 want)
+{
+	u32 ahead = min(want, q->tail - q->head);
+
+	return mmapdemo_ring_arm(q, q->head + (q->num_sleepers == 1 && ahead ? ahead - 1 : 0));
+}
+
+/* Returns 1 if it is time to sleep, 0 to look again, or why it is pointless to wait. */
+static int sleep_begin(struct mmapdemo_queue *q, u32 want)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+	int idx, ret;
+
+	ret = mmapdemo_dev_enter(q->mf->mdev, &idx);
+	if (ret)
+		return ret;
+	spin_lock_irq(&slot->lock);
+	ret = ring_check(q);
+	if (!ret && !q->over && !mmapdemo_ring_stopped(q)) {
+		q->num_sleepers++;
+		ret = 1;
+		if (sleeper_arm(q, want)) {
+			q->num_sleepers--;
+			ret = 0;
+		}
+	}
+	spin_unlock_irq(&slot->lock);
+	mmapdemo_dev_exit(q->mf->mdev, idx);
+	return ret;
+}
+
+static void sleep_end(struct mmapdemo_queue *q)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+
+	spin_lock_irq(&slot->lock);
+	q->num_sleepers--;
+	spin_unlock_irq(&slot->lock);
+}
+
+/*
+ * Until there may be something new. 0; -ETIME: nothing came for a while, see whether the queue is
+ * still well; or why it is pointless to wait.
+ */
+static int call_sleep(struct mmapdemo_queue *q, u32 want, ktime_t deadline)
+{
+	ktime_t until = min(deadline, ktime_add_ns(ktime_get(), DOUBT_NS));
+	DEFINE_WAIT(wait);
+	int ret;
+
+	prepare_to_wait(&q->wait, &wait, TASK_INTERRUPTIBLE);
+	ret = sleep_begin(q, want);
+	if (ret > 0) {
+		ret = 0;
+		if (signal_pending(current))
+			ret = -EINTR;
+		else if (!schedule_hrtimeout_range(&until, 0, HRTIMER_MODE_ABS))
+			ret = -ETIME;
+		sleep_end(q);
+	}
+	finish_wait(&q->wait, &wait);
+	return ret;
+}
+
+/* It says nothing in memory, and sends nothing: does it still work? */
+static int queue_ask(struct mmapdemo_queue *q)
+{
+	int idx, ret;
+
+	ret = mmapdemo_dev_enter(q->mf->mdev, &idx);
+	if (ret)
+		return ret;
+	if (mmapdemo_queue_is_stopped(q))
+		ret = -EIO;
+	mmapdemo_dev_exit(q->mf->mdev, idx);
+	return ret;
+}
+
+/*
+ * As call_collect(), and sure that there is more to come: a queue that lost the bus can tell nobody
+ * that it has stopped.
+ */
+static int call_collect_sure(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
+{
+	int ret = call_collect(q, arg);
+	int stopped;
+
+	if (ret != -EAGAIN || (arg->out_cqes && arg->out_cqes >= arg->min_cqes))
+		return ret;
+	stopped = queue_ask(q);
+	if (!stopped)
+		return -EAGAIN;
+	/* It may have completed some more before it stopped. */
+	ret = call_collect(q, arg);
+	return ret == -EAGAIN ? stopped : ret;
+}
+
+/* Comes with call_lock, leaves without. What call_collect() says in the end, or -ETIMEDOUT. */
+static int call_collect_all(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
+{
+	ktime_t deadline = ns_to_ktime(min_t(u64, arg->deadline_ns, KTIME_MAX));
+	bool wait = arg->deadline_ns && arg->min_cqes;
+	bool sure = !wait;
+	int ret;
+
+	for (;;) {
+		ret = sure ? call_collect_sure(q, arg) : call_collect(q, arg);
+		mutex_unlock(&q->call_lock);
+		if (ret != -EAGAIN || !wait || arg->out_cqes >= arg->min_cqes)
+			return ret;
+		if (sure && ktime_get() >= deadline)
+			return -ETIMEDOUT;
+		ret = call_sleep(q, arg->min_cqes - arg->out_cqes, deadline);
+		if (ret && ret != -ETIME)
+			return ret;
+		sure = ret;
+		if (mutex_lock_interruptible(&q->call_lock))
+			return -EINTR;
+	}
+}
+
+static int call_run(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
+{
+	int ret;
+
+	if (mutex_lock_interruptible(&q->call_lock))
+		return -EINTR;
+	ret = call_put(q, arg);
+	if (!arg->max_cqes || (ret && ret != -EAGAIN && ret != -EIO && !arg->out_submitted)) {
+		mutex_unlock(&q->call_lock);
+		return ret;
+	}
+	return call_collect_all(q, arg);
+}
+
+/* Outside the gate: a process can hold up an access to its memory for as long as it likes. */
+int mmapdemo_ioctl_queue_submit(struct mmapdemo_file *mf, struct mmapdemo_queue_submit *arg)
+{
+	struct mmapdemo_queue *q;
+	int ret;
+
+	if (!mf->mdev->num_queues)
+		return -EOPNOTSUPP;
+	if (arg->min_cqes > arg->max_cqes)
+		return -EINVAL;
+	q = mmapdemo_queue_get(mf, arg->queue);
+	if (IS_ERR(q))
+		return PTR_ERR(q);
+	arg->out_submitted = 0;
+	arg->out_cqes = 0;
+	ret = call_run(q, arg);
+	mmapdemo_queue_put(q);
+	return arg->out_submitted || arg->out_cqes ? 0 : ret;
+}
