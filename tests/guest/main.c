@@ -49,6 +49,7 @@ int main(int argc, char **argv)
 	register_queue_garbage();
 	register_queue_submit();
 	register_queue_submit_wait();
+	register_queue_uring();
 	register_window_call();
 	register_window_reach();
 	register_lifetime();
