@@ -52,6 +52,7 @@ void register_technique_bar(void);
 void register_technique_memory(void);
 void register_map_fault(void);
 void register_map_pin(void);
+void register_map_revoke(void);
 void register_map_table(void);
 void register_technique_userptr(void);
 void register_rw(void);

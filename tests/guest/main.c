@@ -28,6 +28,7 @@ int main(int argc, char **argv)
 	register_map_users();
 	register_map_fault();
 	register_map_pin();
+	register_map_revoke();
 	register_map_table();
 	register_rw();
 	register_dma();

@@ -190,6 +190,35 @@ static void mem_cache_set_read_only_file_eacces(const void *arg)
 	CHECK_EQ(info_get(fd).out_mem_cache, MMAPDEMO_CACHE_WC);
 }
 
+/* The PCI core's own files offer the BAR with types of their choice: not while it is ours. */
+static void bar_page_has_one_type_whoever_maps_it(const void *arg)
+{
+	static const char *const files[] = { "resource2", "resource2_wc", "resource0", "resource5" };
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc a = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
+	void *p = map_rw(fd, PAGE, a.out_offset);
+	unsigned int seen = 0;
+	char path[96];
+
+	(void)arg;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		int other = open(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s",
+				      dev_bus_id(), files[i]), O_RDWR | O_CLOEXEC);
+		void *q = MAP_FAILED;
+
+		if (other < 0)
+			continue;
+		seen++;
+		q = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+		if (q != MAP_FAILED)
+			FAIL("%s can be mapped beside the driver's own mapping", path);
+		CHECK_EQ(errno, EINVAL);
+		close(other);
+	}
+	CHECK(seen >= 2);
+	CHECK_EQ(map_info(fd, p).out_cache, MMAPDEMO_CACHE_WC);
+}
+
 /* --- MAP_INFO ---------------------------------------------------------------------------------------- */
 
 static void map_info_tells_bounds_of_the_piece(const void *arg)
@@ -264,6 +293,7 @@ void register_map_cache(void)
 	TEST_ADD(mem_cache_set_with_the_whole_bar_mapped_ebusy);
 	TEST_ADD(mem_cache_set_other_types_einval);
 	TEST_ADD(mem_cache_set_read_only_file_eacces);
+	TEST_ADD(bar_page_has_one_type_whoever_maps_it);
 	TEST_ADD(map_info_elsewhere_enoent);
 	TEST_ADD(map_info_is_of_the_calling_process);
 }

@@ -463,6 +463,58 @@ static void vm_flags_are_as_the_chapter_says(const void *arg)
 	CHECK_EQ(vm_flags_have(p, "dc"), !!(f & SUBJ_DONTCOPY));
 }
 
+/* --- other ways into mmap ------------------------------------------------------------------------ */
+
+static void flags_that_ask_for_more_are_refused(const void *arg)
+{
+	struct object o = object_get(arg, PAGES);
+	void *p = NULL;
+
+	object_tag(&o);
+	CHECK_OK(map_try(o.fd, PAGE, RW, MAP_SHARED_VALIDATE, o.offset, &p));
+	object_verify_page(&o, p, 0);
+	unmap(p, PAGE);
+	/* Persistent memory and huge page files are what other files have. */
+	refused_fd(&o, o.fd, PAGE, RW, MAP_SHARED_VALIDATE | MAP_SYNC, o.offset, -EOPNOTSUPP);
+	refused_fd(&o, o.fd, PAGE, RW, MAP_SHARED | MAP_HUGETLB, o.offset, -EINVAL);
+}
+
+/* The core takes away what is there before it asks; then it is not there, and not counted. */
+static void remap_refused(const struct object *o, u64 page, int err)
+{
+	char *p = map_rw(o->fd, 2 * PAGE, o->offset), perms[5];
+
+	CHECK_EQ(remap_file_pages(p, PAGE, 0, page, 0), -1);
+	CHECK_EQ(errno, err);
+	object_verify_page(o, p + PAGE, 1);
+	map_perms(p, perms);
+	if (perms[0])
+		object_verify_page(o, p, 0);
+	CHECK_EQ(buf_vmas(o->fd, o->handle), 1);
+	unmap(p, 2 * PAGE);
+}
+
+/* An old call that maps a part again at another offset: the same questions are asked. */
+static void remap_file_pages_meets_the_same_checks(const void *arg)
+{
+	struct object o = object_get(arg, PAGES);
+	u64 first = o.offset / PAGE, pages = o.len / PAGE;
+	char *p;
+
+	object_tag(&o);
+	p = map_rw(o.fd, 2 * PAGE, o.offset);
+	CHECK_SYS(remap_file_pages(p, PAGE, 0, first + 3, 0));
+	object_verify_page(&o, p, 3);
+	object_verify_page(&o, p + PAGE, 1);
+	CHECK_EQ(buf_vmas(o.fd, o.handle), 2);
+	unmap(p, 2 * PAGE);
+	remap_refused(&o, first + pages, EINVAL);
+	remap_refused(&o, first + (1ULL << 24) - 1, EINVAL);
+	remap_refused(&o, (1ULL << 50) + 3, ENOENT);
+	/* As a byte offset it would lose its highest bits, and be the object's first page. */
+	remap_refused(&o, (1ULL << 52) + first, EOVERFLOW);
+}
+
 /* --- read-only buffers ------------------------------------------------------------------------- */
 
 static void read_only_buffer_refuses_every_write(const void *arg)
@@ -524,6 +576,10 @@ void register_map_policy(void)
 		    "read_implies_exec_never_executable");
 	subject_add(writable_stays_writable, 0, 0, 0, "writable_stays_writable");
 	subject_add(vm_flags_are_as_the_chapter_says, 0, 0, 0, "vm_flags_are_as_the_chapter_says");
+	subject_add(flags_that_ask_for_more_are_refused, 0, 0, 0,
+		    "flags_that_ask_for_more_are_refused");
+	subject_add(remap_file_pages_meets_the_same_checks, 0, 0, 0,
+		    "remap_file_pages_meets_the_same_checks");
 	subject_add(read_only_buffer_refuses_every_write, 0, SUBJ_STANDING, 0,
 		    "read_only_buffer_refuses_every_write");
 }

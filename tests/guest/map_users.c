@@ -157,6 +157,28 @@ static void madvise_of_every_kind_is_harmless(const void *arg)
 		advise(&o, i);
 }
 
+/* Advice that a child is not to have it is taken; to take it back, only where it is no I/O. */
+static void madvise_dontfork_keeps_it_from_a_child(const void *arg)
+{
+	struct object o = object_get(arg, PAGES);
+	char *p = object_map(&o);
+	int ret;
+	pid_t pid;
+
+	CHECK_SYS(madvise(p, PAGE, MADV_DONTFORK));
+	pid = child_fork();
+	if (!pid) {
+		CHECK_EQ(touch_read(p, NULL), SIGSEGV);
+		CHECK_EQ(touch_read(p + PAGE, NULL), 0);
+		child_exit();
+	}
+	child_wait(pid, 5000);
+	CHECK_EQ(buf_vmas(o.fd, o.handle), 2);
+	ret = madvise(p, PAGE, MADV_DOFORK) ? -errno : 0;
+	CHECK_RET(ret, o.flags & SUBJ_IO ? -EINVAL : 0);
+	CHECK_EQ(vm_flags_have(p, "dc"), ret != 0);
+}
+
 /* Poisoning must not take hold of the device's or the driver's memory. */
 static void madvise_poison_efault(const void *arg)
 {
@@ -474,6 +496,8 @@ void register_map_users(void)
 		    "pages_are_there_from_the_start");
 	subject_add(madvise_of_every_kind_is_harmless, 0, 0, 20000,
 		    "madvise_of_every_kind_is_harmless");
+	subject_add(madvise_dontfork_keeps_it_from_a_child, 0, SUBJ_DONTCOPY, 0,
+		    "madvise_dontfork_keeps_it_from_a_child");
 	subject_add(madvise_poison_efault, SUBJ_PFN, 0, 0, "madvise_poison_efault");
 	subject_add(madvise_dontneed_brings_the_same_bytes_back, 0, SUBJ_PFN, 0,
 		    "madvise_dontneed_brings_the_same_bytes_back");
