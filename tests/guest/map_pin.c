@@ -257,10 +257,11 @@ static void not_pinned(int fd, const void *p, u64 len, u32 flags, int err)
 static void userptr_what_is_not_there_efault(const void *arg)
 {
 	int fd = pin_open();
-	char *p = anon(LEN), *ro = CHECK_SYS(mmap(NULL, LEN, PROT_READ,
-						  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	char *room = map_reserve(LEN + 2 * PAGE), *p = room + PAGE;
+	char *ro = CHECK_SYS(mmap(NULL, LEN, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 
 	(void)arg;
+	CHECK_SYS(mprotect(p, LEN, RW));
 	memset(p, 1, LEN);
 	not_pinned(fd, map_reserve(LEN), LEN, 0, -EFAULT);
 	not_pinned(fd, map_reserve(LEN), LEN, MMAPDEMO_PIN_READ_ONLY, -EFAULT);
@@ -269,7 +270,7 @@ static void userptr_what_is_not_there_efault(const void *arg)
 	CHECK_SYS(mprotect(p + LEN - PAGE, PAGE, PROT_NONE));
 	not_pinned(fd, p, LEN, 0, -EFAULT);
 	CHECK_SYS(mprotect(p + LEN - PAGE, PAGE, RW));
-	unmap(p, PAGE);
+	CHECK_SYS(mprotect(p, PAGE, PROT_NONE));
 	not_pinned(fd, p, LEN, 0, -EFAULT);
 	not_pinned(fd, p + PAGE, LEN, 0, -EFAULT);
 	not_pinned(fd, (void *)0xffffffff81000000UL, LEN, 0, -EFAULT);
