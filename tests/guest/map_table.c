@@ -171,6 +171,8 @@ static void see_flags(struct row *r)
 		if (vm_flags_have(p, names[i]))
 			strcat(strcat(r->flags, r->flags[0] ? " " : ""), names[i]);
 	}
+	if (!r->flags[0])
+		SAY(r->flags, "-");
 	f = fopen("/proc/self/smaps", "re");
 	CHECK(f);
 	while (fgets(line, sizeof(line), f)) {
