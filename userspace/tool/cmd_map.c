@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -248,30 +247,22 @@ static int show_smaps(struct tool *tool, const struct mmd_map *map)
 	return 0;
 }
 
-static uint64_t faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
-}
-
-/* One load of each page. Of registers only the first: reading others may mean something. */
+/* Of registers only the first page: reading the others may mean something. */
 static void show_faults(struct args *args, const struct mmd_map *map)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), off, pages = 0;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct mmd_map part = *map;
 	struct tool *tool = args->tool;
-	uint64_t before;
+	size_t pages;
+	uint64_t n;
 
-	/* The counting itself has its pages by then. */
-	faults();
-	before = faults();
-	for (off = 0; off < (is_registers(args) ? page : map->len); off += page, pages++)
-		mmd_mmio_read32(mmd_mmio_at(map->ptr, off));
-	before = faults() - before;
+	if (is_registers(args))
+		part.len = page;
+	pages = (part.len + page - 1) / page;
+	n = object_faults(&part);
 	json_object_set_new(tool->result, "pages_touched", json_integer((json_int_t)pages));
-	json_object_set_new(tool->result, "faults", json_integer((json_int_t)before));
-	tool_say(tool, "  faults        %" PRIu64 " for a load of each of %zu pages\n", before, pages);
+	json_object_set_new(tool->result, "faults", json_integer((json_int_t)n));
+	tool_say(tool, "  faults        %" PRIu64 " for a load of each of %zu pages\n", n, pages);
 }
 
 static void show_entries(struct args *args, const struct mmd_buf *buf,
@@ -337,9 +328,13 @@ static int show(struct args *args, const struct mmd_buf *buf, const struct mmd_m
 	json_object_set_new(tool->result, "len", json_integer((json_int_t)buf->len));
 	json_object_set_new(tool->result, "offset", json_hex(buf->offset));
 	json_object_set_new(tool->result, "address", json_hex((uintptr_t)map->ptr));
-	tool_say(tool, "%s: %s, technique %s, mapped at 0x%" PRIxPTR " from offset 0x%" PRIx64 "\n",
-		 args->name, format_size(buf->len, len, sizeof(len)),
-		 mmd_technique_name(buf->technique), (uintptr_t)map->ptr, buf->offset);
+	if (is_userptr(args))
+		tool_say(tool, "%s: %s of this process at 0x%" PRIxPTR ", pinned\n", args->name,
+			 format_size(buf->len, len, sizeof(len)), (uintptr_t)map->ptr);
+	else
+		tool_say(tool, "%s: %s, technique %s, mapped at 0x%" PRIxPTR " from offset 0x%" PRIx64 "\n",
+			 args->name, format_size(buf->len, len, sizeof(len)),
+			 mmd_technique_name(buf->technique), (uintptr_t)map->ptr, buf->offset);
 	show_faults(args, map);
 	if (!is_userptr(args))
 		ret = mmd_map_info(tool->dev, map->ptr, &after);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "object.h"
@@ -134,6 +135,27 @@ int object_release(struct tool *tool, struct mmd_buf *buf, struct mmd_map *map)
 		return tool_explain(tool, MMD_CALL_BUF_FREE, ret, mmd_technique_name(buf->technique));
 	ret = mmd_unmap(map);
 	return ret ? tool_explain(tool, MMD_CALL_MAP, ret, "munmap") : 0;
+}
+
+static uint64_t faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
+}
+
+uint64_t object_faults(const struct mmd_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), off;
+	uint64_t before;
+
+	/* The counting itself has its pages by then. */
+	faults();
+	before = faults();
+	for (off = 0; off < map->len; off += page)
+		mmd_mmio_read32(mmd_mmio_at(map->ptr, off));
+	return faults() - before;
 }
 
 const char *object_techniques(uint32_t techniques, char *text, size_t size)

@@ -23,6 +23,9 @@ int object_memory(struct tool *tool, uint32_t id, uint64_t len, uint32_t cache, 
 /* Give both back. 0 or a status after a message. */
 int object_release(struct tool *tool, struct mmd_buf *buf, struct mmd_map *map);
 
+/* Page faults of one load of each page of @map. */
+uint64_t object_faults(const struct mmd_map *map);
+
 /* "bar, pages, .." of the techniques in the bit map @techniques. */
 const char *object_techniques(uint32_t techniques, char *text, size_t size);
 

@@ -33,6 +33,10 @@ int check_call(struct selftest *st, enum mmd_call call, int err, const char *obj
 /* CHECK_OK if a call gave the -errno (or 0) it had to. */
 int check_errno(struct selftest *st, const char *what, int ret, int wanted);
 
+/* Set the detail and return CHECK_SKIPPED; CHECK_OK, or that, by whether @technique is to be had here. */
+int check_skip(struct selftest *st, const char *why);
+int check_has(struct selftest *st, uint32_t technique);
+
 int check_identity(struct selftest *st, uint32_t arg);
 int check_registers(struct selftest *st, uint32_t arg);
 int check_scratch(struct selftest *st, uint32_t arg);
@@ -51,7 +55,15 @@ int check_cpu_copy(struct selftest *st, uint32_t via);
 int check_dma_refusals(struct selftest *st, uint32_t arg);
 int check_interrupt(struct selftest *st, uint32_t arg);
 
+int check_faults(struct selftest *st, uint32_t technique);
+int check_huge(struct selftest *st, uint32_t arg);
+int check_ram_types(struct selftest *st, uint32_t arg);
+int check_pin(struct selftest *st, uint32_t arg);
+int check_sync(struct selftest *st, uint32_t arg);
+int check_export(struct selftest *st, uint32_t arg);
+
 int check_queue_copy(struct selftest *st, uint32_t technique);
+int check_submit(struct selftest *st, uint32_t via);
 int check_queue_operations(struct selftest *st, uint32_t arg);
 int check_queue_refusals(struct selftest *st, uint32_t arg);
 int check_queue_foreign_window(struct selftest *st, uint32_t arg);

@@ -43,6 +43,9 @@ int check_dma(struct selftest *st, uint32_t technique)
 	uint32_t mode;
 	int status;
 
+	status = check_has(st, technique);
+	if (status)
+		return status;
 	for (mode = MMD_DMA_WAIT; mode <= MMD_DMA_SPIN; mode++) {
 		struct copy copy = {
 			.via = COPY_DMA,

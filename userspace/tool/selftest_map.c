@@ -136,6 +136,9 @@ int check_buffer(struct selftest *st, uint32_t technique)
 	struct mmd_map map;
 	int ret;
 
+	ret = check_has(st, technique);
+	if (ret)
+		return ret;
 	ret = mmd_buf_alloc(dev, technique, (uint64_t)BUF_PAGES * st->info.page_size,
 			    MMAPDEMO_CACHE_DEFAULT, 0, &buf);
 	if (ret)
@@ -158,6 +161,9 @@ int check_read_only(struct selftest *st, uint32_t technique)
 	struct mmd_map map;
 	int ret;
 
+	ret = check_has(st, technique);
+	if (ret)
+		return ret;
 	ret = mmd_buf_alloc(dev, technique, st->info.page_size, MMAPDEMO_CACHE_DEFAULT,
 			    MMAPDEMO_BUF_MAP_READ_ONLY, &buf);
 	if (ret)

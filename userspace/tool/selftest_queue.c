@@ -31,10 +31,7 @@ struct queue_kit {
 
 static int skip_without_queues(struct selftest *st)
 {
-	if (st->info.num_queues)
-		return CHECK_OK;
-	snprintf(st->detail, sizeof(st->detail), "device or driver has no queues");
-	return CHECK_SKIPPED;
+	return st->info.num_queues ? CHECK_OK : check_skip(st, "device or driver has no queues");
 }
 
 static int setup(struct selftest *st, struct queue_kit *bq, uint32_t access, uint32_t flags)
@@ -121,26 +118,27 @@ static int expect(struct selftest *st, struct mmd_queue *q, const struct mmapdem
 			  mmd_cq_status_name(status), bytes, aux);
 }
 
-int check_queue_copy(struct selftest *st, uint32_t technique)
+static int copy_by(struct selftest *st, enum copy_via via, uint32_t technique, uint32_t mode)
 {
 	unsigned char *source, *back;
 	struct copy copy = {
-		.via = COPY_QUEUE,
+		.via = via,
 		.technique = technique,
-		.mode = MMD_DMA_EVENTFD,
+		.mode = mode,
 		.chunk = CHUNK,
 		.depth = 24,
 		.timeout_ns = TIMEOUT_NS,
 	};
+	const char *lacks = copy_via_lacks(st->tool, &st->info, via);
 	int status;
 
-	status = skip_without_queues(st);
+	if (lacks)
+		return check_skip(st, lacks);
+	status = check_has(st, technique);
 	if (status)
 		return status;
-	if (copy_queue_reaches(st->tool, technique)) {
-		snprintf(st->detail, sizeof(st->detail), "reached through bounce buffers here");
-		return CHECK_SKIPPED;
-	}
+	if (copy_queue_reaches(st->tool, technique))
+		return check_skip(st, "reached through bounce buffers here");
 	source = malloc(LEN);
 	back = malloc(LEN);
 	if (source && back) {
@@ -158,8 +156,20 @@ int check_queue_copy(struct selftest *st, uint32_t technique)
 	if (status)
 		return check_fail(st, "see the message above");
 	snprintf(st->detail, sizeof(st->detail), "%u bytes each way, %" PRIu64 " descriptors, %" PRIu64
-		 " doorbells", LEN, copy.transfers, copy.doorbells);
+		 " %s", LEN, copy.transfers, copy.doorbells,
+		 via == COPY_QUEUE ? "doorbells" : "system calls");
 	return CHECK_OK;
+}
+
+int check_queue_copy(struct selftest *st, uint32_t technique)
+{
+	return copy_by(st, COPY_QUEUE, technique, MMD_DMA_EVENTFD);
+}
+
+/* Coherent memory: reached on every machine. */
+int check_submit(struct selftest *st, uint32_t via)
+{
+	return copy_by(st, (enum copy_via)via, MMAPDEMO_TECH_COHERENT, MMD_DMA_WAIT);
 }
 
 static int operations(struct selftest *st, struct queue_kit *bq)
