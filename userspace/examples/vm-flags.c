@@ -53,6 +53,7 @@ static int show(struct mmd_device *dev, const char *name, const struct mmd_buf *
 int main(void)
 {
 	struct mmd_device *dev;
+	struct mmd_info info;
 	struct mmd_buf buf;
 	uint32_t i;
 	int ok = 1;
@@ -62,7 +63,11 @@ int main(void)
 		must(MMD_CALL_REGION_INFO, mmd_region_info(dev, i, &buf));
 		ok &= show(dev, mmd_region_name(i), &buf);
 	}
-	for (i = MMAPDEMO_TECH_BAR; i <= MMAPDEMO_TECH_COHERENT; i++) {
+	must(MMD_CALL_INFO, mmd_info(dev, &info));
+	for (i = MMAPDEMO_TECH_BAR; i <= MMAPDEMO_TECH_MAX; i++) {
+		/* Memory of the process itself has the flags it had before. */
+		if (!(info.techniques & 1u << i) || i == MMAPDEMO_TECH_USERPTR)
+			continue;
 		must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, i, 16384, 0, 0, &buf));
 		ok &= show(dev, mmd_technique_name(i), &buf);
 	}
