@@ -76,6 +76,12 @@ static void tool_commands_end_with_0(const void *arg)
 		"mmapdemo copy --via=queue --technique=all --mode=all", "mmapdemo regs --queue=0",
 		"mmapdemo regs --window=0 CF*", "mmapdemo queue --help",
 		"mmapdemo poke alias+8 0x1234 --verify", "mmapdemo map alias --read-only",
+		"mmapdemo map --technique=bar-fault --fault-around --len=1M --verify=0",
+		"mmapdemo map noncontig --fill=counter --verify=counter",
+		"mmapdemo map userptr --len=1M --fill=counter --verify=counter",
+		"mmapdemo peek bar-fault+16 --width=8", "mmapdemo copy --via=oneshot --technique=userptr",
+		"mmapdemo copy --via=ioctl --technique=coherent --depth=100 --chunk=777",
+		"mmapdemo copy --via=all --technique=all --device-technique=bar-fault --len=200001",
 		"echo hello | mmapdemo copy - -o /tmp/copied && [ \"$(cat /tmp/copied)\" = hello ]",
 		"mmapdemo bench list", "mmapdemo bench --help",
 	};
@@ -101,6 +107,7 @@ static void tool_json_parses(const void *arg)
 		"mmapdemo map bar --json", "mmapdemo map vmalloc --json --verify=0",
 		"mmapdemo copy --json", "mmapdemo copy --technique=all --mode=all --json",
 		"mmapdemo copy --via=all --technique=all --json", "mmapdemo regs --queue=0 --json",
+		"mmapdemo map userptr --json", "mmapdemo map bar-fault --fault-around --json",
 	};
 
 	(void)arg;
