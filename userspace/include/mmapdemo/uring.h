@@ -61,23 +61,32 @@ static inline void mmd_uring_prep_submit(struct io_uring_sqe *entry, int fd,
 /**
  * mmd_uring_result() - what a completion of such a command says.
  * @entry:      of a ring with IORING_SETUP_CQE32
- * @completion: filled in any case. user is io_uring's user_data; index is 0, io_uring does not tell
+ * @completion: filled in any case, as far as io_uring tells: user is its user_data, index is 0, bytes 0
+ *              on an error
  *
  * 0: every byte was moved, compared equal or summed up. Errors: -EINVAL the descriptor was refused, -EIO
- * it failed: status tells why, if it is not 0; -EIO the queue has stopped; -EAGAIN it is full: collect, and
- * submit again; -EBUSY mmd_queue_submit() is at work on it; -ECANCELED the queue was destroyed; -ENOENT no
- * such queue; -ENODEV. Without CQE32 look at entry->res: the same, and the bytes where this gives 0.
+ * it failed: status tells why. With status 0 the device gave no answer: -EINVAL not a queue of the driver,
+ * -EIO the queue has stopped, -EAGAIN it is full: collect, and submit again; -EBUSY completions of
+ * mmd_queue_submit() are not collected; -ECANCELED the queue was destroyed; -ENOENT no such queue; -EFAULT;
+ * -ENODEV. Without CQE32 look at entry->res: the same, and the bytes where this gives 0.
  */
 static inline int mmd_uring_result(const struct io_uring_cqe *entry,
 				   struct mmd_completion *completion)
 {
-	const __u64 *extra = (const __u64 *)(const void *)(entry + 1);
+	/* There is one word for a driver: aux, or status and a half of something else. */
+	uint64_t extra = *(const __u64 *)(const void *)(entry + 1);
+	bool answered = entry->res == -EINVAL || entry->res == -EIO;
+	uint32_t high = answered ? (uint32_t)(extra >> 32) : 0;
 
 	completion->user = entry->user_data;
-	completion->aux = extra[0];
 	completion->bytes = entry->res > 0 ? (uint32_t)entry->res : 0;
-	completion->status = (uint32_t)(extra[1] & 0xffffffffu);
-	completion->detail = (uint32_t)(extra[1] >> 32);
+	completion->status = answered ? (uint32_t)(extra & 0xffffffffu) : 0;
+	completion->aux = entry->res >= 0 ? extra : 0;
+	completion->detail = 0;
+	if (completion->status == MMAPDEMO_CQ_MISCOMPARE)
+		completion->aux = high;
+	else
+		completion->detail = high;
 	completion->index = 0;
 	return entry->res < 0 ? entry->res : 0;
 }
