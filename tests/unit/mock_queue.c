@@ -178,7 +178,7 @@ static int reply(struct mock *mock, unsigned long cmd, void *arg)
 	case MMAPDEMO_IOC_BUF_PIN:
 		return buf_pin(mq, arg);
 	case MMAPDEMO_IOC_BUF_SYNC:
-		mq->syncs++;
+		mq->syncs[((struct mmapdemo_buf_sync *)arg)->flags == MMAPDEMO_SYNC_FOR_CPU]++;
 		return 0;
 	case MMAPDEMO_IOC_QUEUE_SUBMIT:
 		return mq->submit_ret ? mq->submit_ret : queue_submit(mq, arg);

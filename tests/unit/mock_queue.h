@@ -69,7 +69,7 @@ struct mock_queue {
 	struct mmapdemo_hw_cqe done[1u << MMAPDEMO_QUEUE_LOG2N_MIN];
 	uint32_t done_count;
 	int submit_ret;			/* QUEUE_SUBMIT answers this at once */
-	unsigned int syncs;		/* calls of BUF_SYNC */
+	unsigned int syncs[2];		/* calls of BUF_SYNC: for the device, for the CPU */
 	/* Called after each operation, in the device's thread: the place to go wrong. */
 	void (*after)(struct mock_queue *mq, const struct mmapdemo_hw_sqe *sqe,
 		      struct mmapdemo_hw_cqe *cqe);
