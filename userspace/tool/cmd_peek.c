@@ -123,8 +123,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 #define TARGET_DOC \
 	"TARGET is a register by name (SCRATCH32; Q0.STATE and W0.CFG of queue and window 0), a number (an " \
 	"offset in BAR0), or OBJECT[+OFFSET]: a region (example, user-page, ctrl, mem, alias) or a buffer made " \
-	"and zeroed for this one command (bar, pages, vmalloc, coherent). Region mem is the whole device " \
-	"memory, alias its first bytes through the registers' way; both take the device exclusively."
+	"and zeroed for this one command (bar, bar-fault, bar-huge, pages, vmalloc, coherent, noncontig). Region mem " \
+	"is the whole device memory, alias its first bytes through the registers' way; both take the device exclusively."
 
 static const struct argp_option peek_options[] = {
 	VIA_OPTION,
