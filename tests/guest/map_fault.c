@@ -403,7 +403,7 @@ static void huge_fork_leaves_the_parents_entries(const void *arg)
 static void huge_mremap_shows_the_right_pages(const void *arg)
 {
 	struct huge h = huge_get();
-	char *room = map_reserve(8 * h.size), *to;
+	char *room = map_reserve(8 * h.size), *to, *odd;
 
 	(void)arg;
 	to = room + (h.size - (uintptr_t)room % h.size) % h.size;
@@ -414,9 +414,10 @@ static void huge_mremap_shows_the_right_pages(const void *arg)
 	CHECK_EQ(entry_of(&h, to), h.shift);
 	CHECK_EQ(touch_read(h.p, NULL), SIGSEGV);
 	/* A whole entry, to where none fits. */
-	CHECK_SYS(mremap(to, h.size, h.size, MREMAP_MAYMOVE | MREMAP_FIXED, to + 2 * h.size + PAGE));
-	huge_verify(&h, to + 2 * h.size + PAGE, 0, HUGE_PAGES(&h));
-	CHECK_EQ(entry_of(&h, to + 2 * h.size + PAGE), 12);
+	odd = to + 2 * h.size + PAGE;
+	CHECK_SYS(mremap(to, h.size, h.size, MREMAP_MAYMOVE | MREMAP_FIXED, odd));
+	huge_verify(&h, odd, 0, HUGE_PAGES(&h));
+	CHECK_EQ(entry_of(&h, odd), 12);
 	/* A page out of one. */
 	CHECK_SYS(mremap(h.p + h.size + 9 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 			 to + 5 * h.size));
@@ -470,9 +471,10 @@ void register_map_fault(void)
 {
 	subject_add(scan_takes_exactly_its_faults, 0, SUBJ_STANDING, 20000,
 		    "scan_takes_exactly_its_faults");
-	subject_add(store_after_load_takes_no_second_fault, 0, SUBJ_REGS, 0,
+	subject_add(store_after_load_takes_no_second_fault, 0, SUBJ_REGS | SUBJ_BIG, 0,
 		    "store_after_load_takes_no_second_fault");
-	subject_add(small_entries_are_reported, 0, SUBJ_HUGE, 0, "small_entries_are_reported");
+	subject_add(small_entries_are_reported, 0, SUBJ_HUGE | SUBJ_BIG, 0,
+		    "small_entries_are_reported");
 	TEST_ADD(around_stays_inside_its_mapping);
 	TEST_ADD(around_stays_inside_its_object);
 	TEST_ADD(around_fills_gaps_only);

@@ -493,26 +493,32 @@ void register_map_lifetime(void)
 {
 	u32 memory = SUBJ_STANDING;	/* what is allocated, hence freed */
 
-	subject_add(munmap_in_every_order_counts, 0, 0, 0, "munmap_in_every_order_counts");
-	subject_add(map_fixed_over_the_middle_splits, 0, 0, 0, "map_fixed_over_the_middle_splits");
-	subject_add(mprotect_of_the_middle_splits, 0, 0, 0, "mprotect_of_the_middle_splits");
-	subject_add(two_mappings_show_the_same_bytes, 0, 0, 0, "two_mappings_show_the_same_bytes");
-	subject_add(mremap_grow_efault, 0, 0, 0, "mremap_grow_efault");
-	subject_add(mremap_duplicate_efault, 0, 0, 0, "mremap_duplicate_efault");
-	subject_add(mremap_dontunmap_einval, 0, 0, 0, "mremap_dontunmap_einval");
-	subject_add(mremap_move_keeps_count_and_bytes, 0, 0, 0,
+	subject_add(munmap_in_every_order_counts, 0, SUBJ_BIG, 0, "munmap_in_every_order_counts");
+	subject_add(map_fixed_over_the_middle_splits, 0, SUBJ_BIG, 0,
+		    "map_fixed_over_the_middle_splits");
+	subject_add(mprotect_of_the_middle_splits, 0, SUBJ_BIG, 0, "mprotect_of_the_middle_splits");
+	subject_add(two_mappings_show_the_same_bytes, 0, SUBJ_BIG, 0,
+		    "two_mappings_show_the_same_bytes");
+	subject_add(mremap_grow_efault, 0, SUBJ_BIG, 0, "mremap_grow_efault");
+	subject_add(mremap_duplicate_efault, 0, SUBJ_BIG, 0, "mremap_duplicate_efault");
+	subject_add(mremap_dontunmap_einval, 0, SUBJ_BIG, 0, "mremap_dontunmap_einval");
+	subject_add(mremap_move_keeps_count_and_bytes, 0, SUBJ_BIG, 0,
 		    "mremap_move_keeps_count_and_bytes");
 	subject_add(mremap_move_before_first_touch_shows_right_pages, 0, SUBJ_STANDING, 0,
 		    "mremap_move_before_first_touch_shows_right_pages");
-	subject_add(mremap_shrink_unmaps_the_tail, 0, 0, 0, "mremap_shrink_unmaps_the_tail");
-	subject_add(fork_inherits_and_counts, 0, SUBJ_DONTCOPY, 0, "fork_inherits_and_counts");
-	subject_add(fork_child_outlives_parent, 0, SUBJ_DONTCOPY, 0, "fork_child_outlives_parent");
-	subject_add(fork_does_not_inherit, SUBJ_DONTCOPY, 0, 0, "fork_does_not_inherit");
+	subject_add(mremap_shrink_unmaps_the_tail, 0, SUBJ_BIG, 0, "mremap_shrink_unmaps_the_tail");
+	subject_add(fork_inherits_and_counts, 0, SUBJ_DONTCOPY | SUBJ_BIG, 0,
+		    "fork_inherits_and_counts");
+	subject_add(fork_child_outlives_parent, 0, SUBJ_DONTCOPY | SUBJ_BIG, 0,
+		    "fork_child_outlives_parent");
+	subject_add(fork_does_not_inherit, SUBJ_DONTCOPY, SUBJ_BIG, 0, "fork_does_not_inherit");
 	subject_add(handle_freed_while_mapped_keeps_the_pages, 0, memory, 0,
 		    "handle_freed_while_mapped_keeps_the_pages");
-	subject_add(closed_file_leaves_the_mapping, 0, 0, 0, "closed_file_leaves_the_mapping");
-	subject_add(concurrent_first_touches_agree, 0, 0, 0, "concurrent_first_touches_agree");
+	subject_add(closed_file_leaves_the_mapping, 0, SUBJ_BIG, 0,
+		    "closed_file_leaves_the_mapping");
+	subject_add(concurrent_first_touches_agree, 0, SUBJ_BIG, 0,
+		    "concurrent_first_touches_agree");
 	subject_add(free_in_a_race_with_mmap, 0, memory, 20000, "free_in_a_race_with_mmap");
-	subject_add(kill_with_many_mappings_leaves_nothing, 0, 0, 0,
+	subject_add(kill_with_many_mappings_leaves_nothing, 0, SUBJ_BIG, 0,
 		    "kill_with_many_mappings_leaves_nothing");
 }

@@ -481,9 +481,9 @@ static void userptr_unbind_leaves_the_memory(const void *arg)
 
 void register_map_pin(void)
 {
-	subject_add(io_uring_fixed_buffer_as_the_table_says, 0, 0, 0,
+	subject_add(io_uring_fixed_buffer_as_the_table_says, 0, SUBJ_BIG, 0,
 		    "io_uring_fixed_buffer_as_the_table_says");
-	subject_add(userptr_device_mapping_efault, SUBJ_PFN, 0, 0, "userptr_of_it_efault");
+	subject_add(userptr_device_mapping_efault, SUBJ_PFN, SUBJ_BIG, 0, "userptr_of_it_efault");
 	TEST_ADD(userptr_moves_bytes_both_ways);
 	TEST_ADD(userptr_mmap_and_pread_eopnotsupp);
 	TEST_ADD(userptr_what_is_not_there_efault);

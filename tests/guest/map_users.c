@@ -488,25 +488,25 @@ static void ptrace_peek_as_the_table_says(const void *arg)
 
 void register_map_users(void)
 {
-	subject_add(mlock_is_accepted, 0, 0, 0, "mlock_is_accepted");
-	subject_add(populate_shows_every_page, 0, 0, 0, "populate_shows_every_page");
-	subject_add(pages_come_at_the_first_touch, SUBJ_LAZY, SUBJ_AROUND | SUBJ_HUGE, 0,
+	subject_add(mlock_is_accepted, 0, SUBJ_BIG, 0, "mlock_is_accepted");
+	subject_add(populate_shows_every_page, 0, SUBJ_BIG, 0, "populate_shows_every_page");
+	subject_add(pages_come_at_the_first_touch, SUBJ_LAZY, SUBJ_AROUND | SUBJ_HUGE | SUBJ_BIG, 0,
 		    "pages_come_at_the_first_touch");
-	subject_add(pages_are_there_from_the_start, 0, SUBJ_LAZY, 0,
+	subject_add(pages_are_there_from_the_start, 0, SUBJ_LAZY | SUBJ_BIG, 0,
 		    "pages_are_there_from_the_start");
-	subject_add(madvise_of_every_kind_is_harmless, 0, 0, 20000,
+	subject_add(madvise_of_every_kind_is_harmless, 0, SUBJ_BIG, 20000,
 		    "madvise_of_every_kind_is_harmless");
-	subject_add(madvise_dontfork_keeps_it_from_a_child, 0, SUBJ_DONTCOPY, 0,
+	subject_add(madvise_dontfork_keeps_it_from_a_child, 0, SUBJ_DONTCOPY | SUBJ_BIG, 0,
 		    "madvise_dontfork_keeps_it_from_a_child");
-	subject_add(madvise_poison_efault, SUBJ_PFN, 0, 0, "madvise_poison_efault");
-	subject_add(madvise_dontneed_brings_the_same_bytes_back, 0, SUBJ_PFN, 0,
+	subject_add(madvise_poison_efault, SUBJ_PFN, SUBJ_BIG, 0, "madvise_poison_efault");
+	subject_add(madvise_dontneed_brings_the_same_bytes_back, 0, SUBJ_PFN | SUBJ_BIG, 0,
 		    "madvise_dontneed_brings_the_same_bytes_back");
-	subject_add(core_dump_leaves_the_device_alone, 0, 0, 15000,
+	subject_add(core_dump_leaves_the_device_alone, 0, SUBJ_BIG, 15000,
 		    "core_dump_leaves_the_device_alone");
-	subject_add(process_vm_readv_as_the_table_says, 0, 0, 0,
+	subject_add(process_vm_readv_as_the_table_says, 0, SUBJ_BIG, 0,
 		    "process_vm_readv_as_the_table_says");
-	subject_add(vmsplice_as_the_table_says, 0, 0, 0, "vmsplice_as_the_table_says");
-	subject_add(o_direct_as_the_table_says, 0, 0, 0, "o_direct_as_the_table_says");
-	subject_add(plain_copy_works, 0, SUBJ_REGS, 0, "plain_copy_works");
-	subject_add(ptrace_peek_as_the_table_says, 0, 0, 0, "ptrace_peek_as_the_table_says");
+	subject_add(vmsplice_as_the_table_says, 0, SUBJ_BIG, 0, "vmsplice_as_the_table_says");
+	subject_add(o_direct_as_the_table_says, 0, SUBJ_BIG, 0, "o_direct_as_the_table_says");
+	subject_add(plain_copy_works, 0, SUBJ_REGS | SUBJ_BIG, 0, "plain_copy_works");
+	subject_add(ptrace_peek_as_the_table_says, 0, SUBJ_BIG, 0, "ptrace_peek_as_the_table_says");
 }

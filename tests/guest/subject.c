@@ -39,7 +39,7 @@ const struct subject subjects[] = {
 	{ "example", REGION(PAGES, EXAMPLE), MMAPDEMO_CACHE_WB, REMAP_FLAGS | SUBJ_STANDING, 0 },
 	{ "user_page", REGION(BAR, USER_PAGE), MMAPDEMO_CACHE_UC, REGS_FLAGS, 0 },
 	{ "ctrl", REGION(BAR, CTRL), MMAPDEMO_CACHE_UC, REGS_FLAGS | SUBJ_RAW, 0 },
-	{ "mem", REGION(BAR, MEM), MMAPDEMO_CACHE_WC, EXCL_FLAGS, 0 },
+	{ "mem", REGION(BAR, MEM), MMAPDEMO_CACHE_WC, EXCL_FLAGS | SUBJ_BIG, 0 },
 	{ "alias", REGION(BAR, ALIAS), MMAPDEMO_CACHE_UC, EXCL_FLAGS, 0 },
 };
 
@@ -180,6 +180,12 @@ u64 object_live_pages(const struct object *o)
 	return o->flags & SUBJ_REGS ? 1 : o->len / PAGE;
 }
 
+/* Of all of BAR2 the first and the last pages: it is long, and most cases are about the ends. */
+static bool is_tagged(const struct object *o, u64 n)
+{
+	return !(o->flags & SUBJ_EXCL) || n < 64 || n + 64 >= o->len / PAGE;
+}
+
 void object_tag(const struct object *o)
 {
 	u64 pages = object_live_pages(o);
@@ -188,8 +194,10 @@ void object_tag(const struct object *o)
 	if (o->flags & SUBJ_REGS)
 		return;
 	p = map_rw(o->fd, pages * PAGE, o->offset);
-	for (u64 i = 0; i < pages; i++)
-		p[i * PAGE / 4] = TAG + i;
+	for (u64 i = 0; i < pages; i++) {
+		if (is_tagged(o, i))
+			p[i * PAGE / 4] = TAG + i;
+	}
 	unmap(p, pages * PAGE);
 }
 
@@ -203,7 +211,7 @@ void object_verify_page(const struct object *o, const void *page, u64 n)
 	sig = touch_read(page, &got);
 	if (sig)
 		FAIL("page %llu at %p: signal %d", (unsigned long long)n, page, sig);
-	if (got != want)
+	if (got != want && is_tagged(o, n))
 		FAIL("page %llu at %p shows %#x, wanted %#x", (unsigned long long)n, page, got,
 		     want);
 }

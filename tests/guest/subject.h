@@ -26,6 +26,7 @@
 #define SUBJ_RAM_TYPE	0x800	/* system memory whose cache type is changed */
 #define SUBJ_BAR_TYPE	0x1000	/* needs BAR2 to have another type than at first */
 #define SUBJ_GONE	0x2000	/* entries that are dropped do not come back */
+#define SUBJ_BIG	0x8000	/* region MEM: `alias` is the short one of its kind, `bar` of its code */
 #define SUBJ_TYPED	0x4000	/* a row above with another cache type: where types matter only */
 
 struct subject {
@@ -65,7 +66,10 @@ void object_put(struct object *o);
 
 /* All of it, shared, readable and writable. */
 void *object_map(const struct object *o);
-/* The first word of page n as it must be: tagged by object_tag(), or the device's ID. */
+/*
+ * The first word of page n as it must be: tagged by object_tag(), or the device's ID. Of region MEM
+ * the pages in the middle are not tagged; they only have to be there.
+ */
 void object_tag(const struct object *o);
 void object_verify_page(const struct object *o, const void *page, u64 n);
 /* Number of pages that may be touched. */
