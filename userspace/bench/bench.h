@@ -369,6 +369,8 @@ void mmb_plan_stream(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_counters(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_mapping(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_ladder(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_calls(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_read(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_sweep(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_queue(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_queue_counters(struct mmb_plan *plan, const struct mmb_options *opt);

@@ -5,7 +5,9 @@
 #include "copy.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "transfer.h"
 
@@ -16,7 +18,7 @@
 static const char *why_not(int err)
 {
 	if (err == -EOPNOTSUPP)
-		return "this memory is reached through bounce buffers: no queue can use it";
+		return "no technique of this driver or kernel, or reached through bounce buffers";
 	if (err == -ENOMEM || err == -EDQUOT)
 		return "the memory or window for it was not to be had";
 	return "the driver refuses to allocate it or to make a window over it";
@@ -239,6 +241,43 @@ enum mmb_rc mmb_copy_run(struct mmb_arm *arm, uint64_t ops)
 	return mmb_copy_arrived(k);
 }
 
+/* --- asleep ------------------------------------------------------------------------------- */
+
+enum mmb_rc mmb_copy_sleep(const struct mmb_copy *k)
+{
+	struct pollfd pfd = { .fd = k->q->eventfd, .events = POLLIN };
+	uint64_t counter;
+	int n = poll(&pfd, 1, (int)(MMB_TIMEOUT_NS / 1000000));
+
+	if (n < 0 && mmb_interrupted())
+		return MMB_INTR;
+	if (n != 1 || read(k->q->eventfd, &counter, sizeof(counter)) != sizeof(counter))
+		return mmb_wrong(k->c, "no interrupt came within 5 s");
+	return MMB_OK;
+}
+
+enum mmb_rc mmb_copy_sleep_run(struct mmb_arm *arm, uint64_t ops)
+{
+	struct mmb_copy *k = arm->data;
+	enum mmb_rc rc = MMB_OK;
+
+	mmb_copy_stamp(k);
+	for (uint64_t i = 0; i < ops && !rc; i++) {
+		uint64_t start = mmb_now_ns();
+
+		/* Before the doorbell: nothing can be there yet, so an interrupt there will be. */
+		if (mmd_queue_arm(k->q, k->q->head))
+			return mmb_wrong(k->c, "a completion is there before its descriptor");
+		mmb_copy_submit(k);
+		rc = mmb_copy_sleep(k);
+		if (!rc)
+			rc = mmb_copy_collect(k, 1);
+		if (!rc)
+			mmb_observe(arm, (double)(mmb_now_ns() - start));
+	}
+	return rc ? rc : mmb_copy_arrived(k);
+}
+
 /* --- the host's bare copy ----------------------------------------------------------------- */
 
 #define HOST_BYTES	(2u << 20)	/* long enough for the host's clock, short enough for a round */
@@ -324,7 +363,10 @@ static enum mmb_rc prove(struct mmb_arm *arm)
 	k->proof.seed = k->stamp ^ arm->seen.n;
 	mmb_proof_prepare(&k->proof);
 	mmd_wc_flush();
-	rc = arm->run == mmb_copy_host_run ? mmb_copy_host(k, 1, &ns) : mmb_copy_batch(k);
+	if (arm->run == mmb_copy_host_run)
+		rc = mmb_copy_host(k, 1, &ns);
+	else
+		rc = k->once ? k->once(arm) : mmb_copy_batch(k);
 	return rc ? rc : mmb_proof_check(arm->c, arm->what, &k->proof);
 }
 

@@ -22,6 +22,8 @@ struct mmb_copy {
 	uint32_t depth;			/* descriptors behind one doorbell */
 	struct mmb_proof proof;		/* where source and destination are mapped */
 	uint64_t stamp;			/* written to both ends of the source before a round */
+	/* One batch to its end, where that is not mmb_copy_batch(); NULL: it is. */
+	enum mmb_rc (*once)(struct mmb_arm *arm);
 };
 
 /* What to copy. Members left 0: the main unit's first queue, depth 1. */
@@ -58,6 +60,12 @@ enum mmb_rc mmb_copy_arrived(const struct mmb_copy *k);
 
 /* Ready-made run function of a self-timed arm. */
 enum mmb_rc mmb_copy_run(struct mmb_arm *arm, uint64_t ops);
+
+/** mmb_copy_sleep_run() - each copy with an interrupt, asleep until it comes. Self-timed, depth 1. */
+enum mmb_rc mmb_copy_sleep_run(struct mmb_arm *arm, uint64_t ops);
+
+/** mmb_copy_sleep() - sleep until the queue's eventfd counts an interrupt. */
+enum mmb_rc mmb_copy_sleep(const struct mmb_copy *k);
 
 /** mmb_copy_host() - have the host time @repeat bare copies of the same pages; ns of one. */
 enum mmb_rc mmb_copy_host(const struct mmb_copy *k, uint64_t repeat, double *ns);

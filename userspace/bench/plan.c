@@ -51,6 +51,8 @@ void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt)
 	mmb_plan_mapping(plan, opt);
 	mmb_plan_ladder(plan, opt);
 	mmb_plan_queue(plan, opt);
+	mmb_plan_calls(plan, opt);
+	mmb_plan_read(plan, opt);
 	mmb_plan_queue_counters(plan, opt);
 	mmb_plan_peers(plan, opt);
 	mmb_plan_engines(plan, opt);

@@ -29,8 +29,12 @@ static const struct mmb_group fault_group = {
 	.unit = "faults each",
 };
 
+enum { BAR, PAGES, VMALLOC };	/* places of these in the list */
+
 static const uint32_t techniques[] = {
-	MMAPDEMO_TECH_BAR, MMAPDEMO_TECH_PAGES, MMAPDEMO_TECH_VMALLOC, MMAPDEMO_TECH_COHERENT,
+	[BAR] = MMAPDEMO_TECH_BAR, [PAGES] = MMAPDEMO_TECH_PAGES,
+	[VMALLOC] = MMAPDEMO_TECH_VMALLOC, MMAPDEMO_TECH_COHERENT, MMAPDEMO_TECH_NONCONTIG,
+	MMAPDEMO_TECH_BAR_FAULT, MMB_FAULT_AROUND, MMAPDEMO_TECH_BAR_HUGE,
 };
 
 #define N_TECH	(sizeof(techniques) / sizeof(techniques[0]))
@@ -98,7 +102,7 @@ static enum mmb_rc add_arms(struct mmb_case *c, const char *row, struct mmb_arm 
 	const char *size = MMB_SIZE_NAME(c->len);
 
 	for (size_t i = 0; i < N_TECH; i++) {
-		const char *tech = mmd_technique_name(techniques[i]);
+		const char *tech = mmb_mem_name(techniques[i]);
 		struct mmb_mem *mem;
 		int err = mmb_mem_get(c->s, techniques[i], &mem);
 
@@ -106,8 +110,10 @@ static enum mmb_rc add_arms(struct mmb_case *c, const char *row, struct mmb_arm 
 				     MMB_TEXT("%s, %s", tech, size), mapping_run);
 		if (err == -ENODEV)
 			return MMB_GONE;
-		if (err || mem->buf.len < c->len)
-			arm[i]->skip = "no such buffer to be had";
+		if (err)
+			arm[i]->skip = mmb_mem_why(err);
+		else if (mem->buf.len < c->len)
+			arm[i]->skip = "no buffer as long as this to be had";
 		arm[i]->offset = mem->buf.offset;
 		arm[i]->data = mem;
 		arm[i]->bytes = c->len;
@@ -127,14 +133,14 @@ static enum mmb_rc setup(struct mmb_case *c)
 	if (rc)
 		return rc;
 	mmb_pair_add(c, MMB_TEXT("P1.fault.%s", size),
-		     MMB_TEXT("fault each page (vmalloc) / at mmap (pages), %s", size), arm[2],
-		     arm[1]);
+		     MMB_TEXT("fault each page (vmalloc) / at mmap (pages), %s", size), arm[VMALLOC],
+		     arm[PAGES]);
 	if (c->len != MMB_PAGE)
 		return MMB_OK;
 	once = mmb_arm_add(c, "P1.once.pread", "pread(2) of 8 bytes, no mapping", pread_run);
-	once->offset = arm[0]->offset;
-	once->skip = arm[0]->skip;
-	mmb_pair_add(c, "P1.once", "map, read once, unmap / one pread(2)", arm[0], once);
+	once->offset = arm[BAR]->offset;
+	once->skip = arm[BAR]->skip;
+	mmb_pair_add(c, "P1.once", "map, read once, unmap / one pread(2)", arm[BAR], once);
 	return MMB_OK;
 }
 

@@ -6,8 +6,6 @@
  * Reads of the counters are not counted themselves. Nothing is timed here: a busy machine changes
  * nothing, except with a worker that watches the ring, which may have fallen asleep meanwhile.
  */
-#include <errno.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "../copy.h"
@@ -205,20 +203,6 @@ static enum mmb_rc count_polled(struct mmb_case *c)
 	return rc;
 }
 
-/* Sleep until the eventfd counts an interrupt. */
-static enum mmb_rc sleep_once(struct mmb_case *c, const struct mmd_queue *q)
-{
-	struct pollfd pfd = { .fd = q->eventfd, .events = POLLIN };
-	uint64_t counter;
-	int n = poll(&pfd, 1, (int)(MMB_TIMEOUT_NS / 1000000));
-
-	if (n < 0 && mmb_interrupted())
-		return MMB_INTR;
-	if (n != 1 || read(q->eventfd, &counter, sizeof(counter)) != sizeof(counter))
-		return mmb_wrong(c, "no interrupt came within 5 s");
-	return MMB_OK;
-}
-
 /*
  * @armed completions from the head on the submitter asks to be woken for first; then, as long as any
  * are missing, for the next one. So it never sleeps through what is there.
@@ -235,14 +219,14 @@ static enum mmb_rc sleep_through(struct mmb_case *c, uint32_t depth, uint32_t ar
 	if (mmd_queue_arm(q, q->head + armed - 1))
 		return mmb_wrong(c, "a completion is there before its descriptor");
 	mmb_copy_submit(k);
-	rc = sleep_once(c, q);
+	rc = mmb_copy_sleep(k);
 	while (!rc) {
 		while (!rc && q->head != end && mmd_queue_peek(q))
 			rc = mmb_copy_collect(k, 1);
 		if (rc || q->head == end)
 			break;
 		if (!mmd_queue_arm(q, q->head))
-			rc = sleep_once(c, q);
+			rc = mmb_copy_sleep(k);
 	}
 	return rc;
 }

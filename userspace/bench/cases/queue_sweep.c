@@ -4,8 +4,8 @@
  * as a share of what the host's bare memcpy of the same pages reaches (D1).
  *
  * The host's time is asked for by a descriptor of its own between the rounds, through the same queue
- * and windows. Contiguous pages are what the share is judged by; vmalloc memory, which the device
- * reaches through a list of pages, stands beside.
+ * and windows. Contiguous pages are what the share is judged by; memory that the device reaches through
+ * a list of pages stands beside: vmalloc, single pages, the process's own.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -19,16 +19,18 @@ static void print_case(FILE *out, const struct mmb_case *c);
 static const struct mmb_group groups[] = {
 	{
 		.title = "User-mode queue, memory to device",
-		.meaning = "Time of one copy [us, p50] by size; p = contiguous pages, v = vmalloc memory (a list "
-			   "of pages); 1, 16 = copies behind one doorbell.",
+		.meaning = "Time of one copy [us, p50] by size; p = contiguous pages; lists of pages: v = "
+			   "vmalloc, n = single pages, u = the process's own; 1, 16 = copies "
+			   "behind one doorbell.",
 		.unit = "ns per copy",
 		.print_head = print_head,
 		.print_case = print_case,
 	},
 	{
 		.title = "User-mode queue, device to memory",
-		.meaning = "Time of one copy [us, p50] by size; p = contiguous pages, v = vmalloc memory (a list "
-			   "of pages); 1, 16 = copies behind one doorbell.",
+		.meaning = "Time of one copy [us, p50] by size; p = contiguous pages; lists of pages: v = "
+			   "vmalloc, n = single pages, u = the process's own; 1, 16 = copies "
+			   "behind one doorbell.",
 		.unit = "ns per copy",
 		.print_head = print_head,
 		.print_case = print_case,
@@ -39,7 +41,7 @@ static const struct mmb_group groups[] = {
 #define SIZE_MAX_DEEP	(2u << 20)	/* above, a round would take tens of milliseconds */
 #define SIZE_MAX_ONE	(4u << 20)	/* contiguous memory ends about here */
 
-enum { PAGES_ONE, PAGES_DEEP, LIST_ONE, LIST_DEEP, N_WAYS };
+enum { PAGES_ONE, PAGES_DEEP, LIST_ONE, LIST_DEEP, NONCONTIG_ONE, USERPTR_ONE, N_WAYS };
 
 static const struct {
 	uint32_t technique;
@@ -51,6 +53,8 @@ static const struct {
 	[PAGES_DEEP] = { MMAPDEMO_TECH_PAGES, DEEP, ".depth16", "depth 16" },
 	[LIST_ONE] = { MMAPDEMO_TECH_VMALLOC, 1, ".vmalloc", "page list, depth 1" },
 	[LIST_DEEP] = { MMAPDEMO_TECH_VMALLOC, DEEP, ".vmalloc.depth16", "page list, depth 16" },
+	[NONCONTIG_ONE] = { MMAPDEMO_TECH_NONCONTIG, 1, ".noncontig", "single pages, depth 1" },
+	[USERPTR_ONE] = { MMAPDEMO_TECH_USERPTR, 1, ".userptr", "own memory, depth 1" },
 };
 
 struct arms {
@@ -124,10 +128,10 @@ static const struct mmb_case_ops ops[] = {
 
 static void print_head(FILE *out)
 {
-	fprintf(out, "  %-8s %9s %9s %9s %9s %9s   %s\n", "size", "host", "p", "p", "v", "v",
-		"share of the host's bandwidth");
-	fprintf(out, "  %-8s %9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "memcpy", "1", "16", "1",
-		"16", "p 1", "p 16", "v 1", "v 16");
+	fprintf(out, "  %-8s %9s %9s %9s %9s %9s %9s %9s   %s\n", "size", "host", "p", "p", "v",
+		"v", "n", "u", "share of the host's bandwidth");
+	fprintf(out, "  %-8s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "memcpy",
+		"1", "16", "1", "16", "1", "1", "p 1", "p 16", "v 1", "v 16", "n 1", "u 1");
 }
 
 static void print_case(FILE *out, const struct mmb_case *c)
