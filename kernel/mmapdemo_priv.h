@@ -378,14 +378,23 @@ struct mmapdemo_queue {
 	bool kernel;
 	bool by_uring;			/* head .. tail are commands of io_uring, cmds says whose */
 	struct mutex call_lock;
+	struct mmapdemo_batch *batch;	/* call_lock */
 	wait_queue_head_t wait;		/* for completions, or the end */
 	u32 num_sleepers;
 	u32 tail;			/* descriptors written */
 	u32 told;			/* of these, those for which a doorbell was decided upon */
-	u32 head;			/* completions collected */
+	u32 head;			/* completions collected; with call_lock too, unless by_uring */
 	int over;			/* 0; why nothing is submitted any more */
 	struct io_uring_cmd **cmds;	/* by slot; NULL: until the first, or nobody waits for it */
 	struct delayed_work watchdog;	/* for the interrupt that is lost */
+};
+
+/* On their way between user memory and the rings of a queue. */
+#define MMAPDEMO_BATCH		16
+
+struct mmapdemo_batch {
+	struct mmapdemo_hw_sqe sqes[MMAPDEMO_BATCH];
+	struct mmapdemo_hw_cqe cqes[MMAPDEMO_BATCH];
 };
 
 /* A window: part of a buffer that the queues of its file may name. */
@@ -708,7 +717,8 @@ bool mmapdemo_ring_stopped(struct mmapdemo_queue *q);
 
 static inline u32 mmapdemo_ring_room(const struct mmapdemo_queue *q)
 {
-	return (1U << q->log2n) - (q->tail - q->head);
+	/* Pairs with collect_done(). */
+	return (1U << q->log2n) - (q->tail - smp_load_acquire(&q->head));
 }
 
 /* --- uring.c --------------------------------------------------------------------------------- */

@@ -333,6 +333,7 @@ static void queue_stop_gated(struct mmapdemo_queue *q)
 static void queue_free(struct mmapdemo_queue *q)
 {
 	kvfree(q->cmds);
+	kfree(q->batch);
 	if (q->ring)
 		mmapdemo_buf_put(q->ring);
 	if (q->doorbell)
@@ -364,8 +365,10 @@ static int queue_alloc(struct mmapdemo_queue *q, u64 ring_len)
 		return PTR_ERR(part);
 	q->ring = part;
 	*(__le32 *)(part->vaddr + MMAPDEMO_RING_CQ_EVENT) = cpu_to_le32(MMAPDEMO_CQ_EVENT_QUIET);
-	if (q->kernel)
-		return 0;
+	if (q->kernel) {
+		q->batch = kzalloc(sizeof(*q->batch), GFP_KERNEL_ACCOUNT);
+		return q->batch ? 0 : -ENOMEM;
+	}
 
 	part = mmapdemo_buf_create_part(q->mf, &mmapdemo_tech_doorbell,
 					MMAPDEMO_OBJ_REGS | MMAPDEMO_OBJ_QUEUE | MMAPDEMO_OBJ_FIXED,

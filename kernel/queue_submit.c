@@ -14,9 +14,8 @@
 
 #include "mmapdemo_priv.h"
 #include "trace.h"
+#include "user.h"
 
-/* Descriptors or completions between two looks at the queue. On the stack. */
-#define BATCH		8
 /* An interrupt can be lost: who sleeps looks by himself after so long. */
 #define DOUBT_NS	NSEC_PER_SEC
 
@@ -119,9 +118,54 @@ bool mmapdemo_ring_stopped(struct mmapdemo_queue *q)
 	return READ_ONCE(*ring_word(q, MMAPDEMO_RING_STATE)) == cpu_to_le32(MMAPDEMO_QSTATE_ERROR);
 }
 
-/* --- QUEUE_SUBMIT: descriptors ------------------------------------------------------------------ */
+/* --- QUEUE_SUBMIT: to and from user memory, call_lock held, outside the gate ------------------- */
 
-/* May this call use the queue? Descriptors of others are in it, and completions are theirs. */
+#define SQE_WORDS	(sizeof(struct mmapdemo_hw_sqe) / sizeof(u64))
+#define CQE_WORDS	(sizeof(struct mmapdemo_hw_cqe) / sizeof(u64))
+
+/* How many of the next @n descriptors can be read, to q->batch. */
+static u32 sqes_get(struct mmapdemo_queue *q, const struct mmapdemo_queue_submit *arg, u32 n)
+{
+	u64 from = arg->sqes + (u64)arg->out_submitted * sizeof(struct mmapdemo_hw_sqe);
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (mmapdemo_words_get((u64 *)&q->batch->sqes[i],
+				       u64_to_user_ptr(from + i * sizeof(struct mmapdemo_hw_sqe)),
+				       SQE_WORDS) < SQE_WORDS)
+			break;
+	}
+	return i;
+}
+
+/* How many of @n completions could be stored, from q->batch. */
+static u32 cqes_put(struct mmapdemo_queue *q, const struct mmapdemo_queue_submit *arg, u32 n)
+{
+	u64 to = arg->cqes + (u64)arg->out_cqes * sizeof(struct mmapdemo_hw_cqe);
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (mmapdemo_words_put(u64_to_user_ptr(to + i * sizeof(struct mmapdemo_hw_cqe)),
+				       (u64 *)&q->batch->cqes[i], CQE_WORDS) < CQE_WORDS)
+			break;
+	}
+	return i;
+}
+
+/* --- QUEUE_SUBMIT: to and from the rings --------------------------------------------------------- */
+
+/* One visit to the queue: first descriptors, then completions. */
+struct visit {
+	u32 num_sqes;			/* in q->batch */
+	bool last;			/* the doorbell now */
+	u32 max_cqes;			/* 0: not interested */
+	u32 submitted;			/* of num_sqes */
+	u32 num_cqes;			/* found, and copied to q->batch; they stay in the ring */
+	int put_error;			/* why nothing was submitted; -EAGAIN: or not all */
+	int look_error;			/* nothing was found, and nothing will be */
+};
+
+/* May a call use the queue? Descriptors of others are in it, and completions are theirs. */
 static int ring_check(struct mmapdemo_queue *q)
 {
 	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
@@ -129,132 +173,143 @@ static int ring_check(struct mmapdemo_queue *q)
 	return q->by_uring ? -EBUSY : 0;
 }
 
-/*
- * As many as there is room for, and the doorbell if these are the @last ones. Returns how many, or
- * a negative errno.
- */
-static int put_some(struct mmapdemo_queue *q, const struct mmapdemo_hw_sqe *sqes, u32 n, bool last)
+/* Nothing more is completed: why? */
+static int ring_error(struct mmapdemo_queue *q)
+{
+	return q->over ?: mmapdemo_ring_stopped(q) ? -EIO : 0;
+}
+
+/* True: the device wants to be told. */
+static bool visit_put(struct mmapdemo_queue *q, struct visit *v)
+{
+	if (v->num_sqes) {
+		v->put_error = ring_check(q) ?: ring_error(q);
+		if (!v->put_error) {
+			v->submitted = min(v->num_sqes, mmapdemo_ring_room(q));
+			mmapdemo_ring_put(q, q->batch->sqes, v->submitted);
+			if (v->submitted < v->num_sqes)
+				v->put_error = -EAGAIN;
+		}
+	}
+	/* What was put before a failure is to be told of all the same. */
+	return (v->last || v->put_error) && q->told != q->tail && mmapdemo_ring_tell(q);
+}
+
+static void visit_look(struct mmapdemo_queue *q, struct visit *v)
+{
+	u32 n = min(v->max_cqes, q->tail - q->head);
+
+	v->look_error = ring_check(q);
+	if (v->look_error)
+		return;
+	while (v->num_cqes < n &&
+	       mmapdemo_ring_look(q, q->head + v->num_cqes, &q->batch->cqes[v->num_cqes]))
+		v->num_cqes++;
+	if (!v->num_cqes)
+		v->look_error = ring_error(q);
+}
+
+static int ring_visit(struct mmapdemo_queue *q, struct visit *v)
 {
 	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
-	bool ring = false;
 	int idx, ret;
 
-	ret = mmapdemo_dev_enter(q->mf->mdev, &idx);
+	ret = mmapdemo_dev_enter(slot->mdev, &idx);
 	if (ret)
 		return ret;
 	spin_lock_irq(&slot->lock);
-	ret = q->over ?: ring_check(q);
-	if (!ret && mmapdemo_ring_stopped(q))
-		ret = -EIO;
-	if (!ret) {
-		ret = min(n, mmapdemo_ring_room(q));
-		mmapdemo_ring_put(q, sqes, ret);
-	}
-	/* What was put before a failure is to be told of all the same. */
-	if ((last || ret < (int)n) && q->told != q->tail)
-		ring = mmapdemo_ring_tell(q);
-	spin_unlock_irq(&slot->lock);
-	if (ring)
+	if (visit_put(q, v)) {
+		spin_unlock_irq(&slot->lock);
 		mmapdemo_ring_doorbell(q);
-	mmapdemo_dev_exit(q->mf->mdev, idx);
+		spin_lock_irq(&slot->lock);
+	}
+	if (v->max_cqes)
+		visit_look(q, v);
+	spin_unlock_irq(&slot->lock);
+	mmapdemo_dev_exit(slot->mdev, idx);
+	return 0;
+}
+
+/* The owner has them: their slots are free. Pairs with mmapdemo_ring_room(). */
+static void collect_done(struct mmapdemo_queue *q, u32 n)
+{
+	smp_store_release(&q->head, q->head + n);
+}
+
+/* --- QUEUE_SUBMIT: the call, call_lock held ------------------------------------------------------ */
+
+static u32 room_of(const struct mmapdemo_queue_submit *arg)
+{
+	return min_t(u32, arg->max_cqes - arg->out_cqes, MMAPDEMO_BATCH);
+}
+
+/* It may return, without having looked any further. */
+static bool call_is_content(const struct mmapdemo_queue_submit *arg)
+{
+	return arg->out_cqes >= arg->min_cqes && (arg->out_cqes || arg->out_submitted);
+}
+
+/*
+ * What a visit has found goes to the caller. 0: it was as many as the visit looked for; -EAGAIN:
+ * fewer. A completion that cannot be stored stays where it is.
+ */
+static int call_deliver(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg,
+			const struct visit *v)
+{
+	u32 stored;
+
+	if (!v->num_cqes)
+		return v->look_error ?: -EAGAIN;
+	stored = cqes_put(q, arg, v->num_cqes);
+	collect_done(q, stored);
+	arg->out_cqes += stored;
+	if (stored < v->num_cqes)
+		return -EFAULT;
+	return v->num_cqes < v->max_cqes ? -EAGAIN : 0;
+}
+
+/* 0: all that were asked for; -EAGAIN: they are fewer. */
+static int call_collect(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
+{
+	int ret = 0;
+
+	while (!ret && arg->out_cqes < arg->max_cqes) {
+		struct visit v = { .max_cqes = room_of(arg) };
+
+		ret = ring_visit(q, &v) ?: call_deliver(q, arg, &v);
+	}
 	return ret;
 }
 
-/* 0: all; -EAGAIN: no room. What could be read before a bad address has been submitted. */
-static int call_put(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
+/*
+ * Submit, and take with the last visit what is there already. Sets *put: 0, all were submitted;
+ * -EAGAIN, no room for more. What could be read before a bad address has been submitted. Returns
+ * what call_collect() would.
+ */
+static int call_put(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg, int *put)
 {
-	struct mmapdemo_hw_sqe sqes[BATCH];
-	unsigned long missing;
-	u32 n, whole;
+	struct visit v;
+	u32 n;
 	int ret;
 
-	while (arg->out_submitted < arg->num) {
-		n = min_t(u32, arg->num - arg->out_submitted, BATCH);
-		missing = copy_from_user(sqes, u64_to_user_ptr(arg->sqes + (u64)sizeof(*sqes) *
-							       arg->out_submitted),
-					 n * sizeof(*sqes));
-		whole = n - DIV_ROUND_UP(missing, sizeof(*sqes));
-		ret = put_some(q, sqes, whole,
-			       whole < n || arg->out_submitted + n == arg->num);
-		if (ret < 0)
+	do {
+		n = min_t(u32, arg->num - arg->out_submitted, MMAPDEMO_BATCH);
+		v = (struct visit) { .num_sqes = sqes_get(q, arg, n) };
+		v.last = v.num_sqes < n || arg->out_submitted + n == arg->num;
+		if (v.last)
+			v.max_cqes = room_of(arg);
+		/* A call that has done nothing so far is refused as a whole. */
+		if (!v.num_sqes && !arg->out_submitted)
+			v.max_cqes = 0;
+		ret = ring_visit(q, &v);
+		if (ret) {
+			*put = ret;
 			return ret;
-		arg->out_submitted += ret;
-		if (ret < whole)
-			return -EAGAIN;
-		if (whole < n)
-			return -EFAULT;
-	}
-	return 0;
-}
-
-/* --- QUEUE_SUBMIT: completions ------------------------------------------------------------------ */
-
-/* Copy those that are there. They stay in the ring until collect_done(). */
-static int collect_some(struct mmapdemo_queue *q, struct mmapdemo_hw_cqe *cqes, u32 n)
-{
-	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
-	int idx, ret;
-	u32 i = 0;
-
-	ret = mmapdemo_dev_enter(q->mf->mdev, &idx);
-	if (ret)
-		return ret;
-	spin_lock_irq(&slot->lock);
-	ret = ring_check(q);
-	if (!ret) {
-		n = min(n, q->tail - q->head);
-		while (i < n && mmapdemo_ring_look(q, q->head + i, &cqes[i]))
-			i++;
-		/* There is no more to come. */
-		if (!i && mmapdemo_ring_stopped(q))
-			ret = -EIO;
-		if (!i && q->over)
-			ret = q->over;
-	}
-	spin_unlock_irq(&slot->lock);
-	mmapdemo_dev_exit(q->mf->mdev, idx);
-	return ret ?: i;
-}
-
-/* The owner has them: their slots are free. */
-static void collect_done(struct mmapdemo_queue *q, u32 n)
-{
-	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
-
-	spin_lock_irq(&slot->lock);
-	q->head += n;
-	spin_unlock_irq(&slot->lock);
-}
-
-/*
- * 0: all that were asked for; -EAGAIN: they are fewer. One that cannot be stored stays where it is.
- */
-static int call_collect(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
-{
-	struct mmapdemo_hw_cqe cqes[BATCH];
-	unsigned long missing;
-	u32 n, stored;
-	int got;
-
-	while (arg->out_cqes < arg->max_cqes) {
-		n = min_t(u32, arg->max_cqes - arg->out_cqes, BATCH);
-		got = collect_some(q, cqes, n);
-		if (got < 0)
-			return got;
-		if (!got)
-			return -EAGAIN;
-		missing = copy_to_user(u64_to_user_ptr(arg->cqes + (u64)sizeof(*cqes) *
-						       arg->out_cqes),
-				       cqes, got * sizeof(*cqes));
-		stored = got - DIV_ROUND_UP(missing, sizeof(*cqes));
-		collect_done(q, stored);
-		arg->out_cqes += stored;
-		if (stored < got)
-			return -EFAULT;
-		if (got < n)
-			return -EAGAIN;
-	}
-	return 0;
+		}
+		arg->out_submitted += v.submitted;
+		*put = v.put_error ?: v.num_sqes < n ? -EFAULT : 0;
+	} while (!*put && !v.last);
+	return v.max_cqes ? call_deliver(q, arg, &v) : 0;
 }
 
 /* --- QUEUE_SUBMIT: sleeping --------------------------------------------------------------------- */
@@ -350,7 +405,7 @@ static int call_collect_sure(struct mmapdemo_queue *q, struct mmapdemo_queue_sub
 	int ret = call_collect(q, arg);
 	int stopped;
 
-	if (ret != -EAGAIN || (arg->out_cqes && arg->out_cqes >= arg->min_cqes))
+	if (ret != -EAGAIN || call_is_content(arg))
 		return ret;
 	stopped = queue_ask(q);
 	if (!stopped)
@@ -386,12 +441,20 @@ static int call_collect_all(struct mmapdemo_queue *q, struct mmapdemo_queue_subm
 
 static int call_run(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
 {
-	int ret;
+	int put = 0;
+	int ret = 0;
 
 	if (mutex_lock_interruptible(&q->call_lock))
 		return -EINTR;
-	ret = call_put(q, arg);
-	if (!arg->max_cqes || (ret && ret != -EAGAIN && ret != -EIO && !arg->out_submitted)) {
+	if (arg->num)
+		ret = call_put(q, arg, &put);
+	/* Nothing could be submitted for a reason other than that there is no room, or never again. */
+	if (!arg->max_cqes || (put && put != -EAGAIN && put != -EIO && !arg->out_submitted)) {
+		mutex_unlock(&q->call_lock);
+		return put;
+	}
+	/* Those that there are have been taken with the descriptors: enough? */
+	if (ret ? ret != -EAGAIN || call_is_content(arg) : arg->out_cqes == arg->max_cqes) {
 		mutex_unlock(&q->call_lock);
 		return ret;
 	}

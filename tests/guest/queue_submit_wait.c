@@ -15,7 +15,7 @@
 
 #define LOG2N	4
 #define MS	1000000ULL
-#define WAKE_MS	100	/* the promise */
+#define WAKE_MS	900	/* before anybody looks by himself */
 #define HOUR_NS	(3600 * 1000 * MS)
 
 /* --- a thread that waits -------------------------------------------------------------------------- */
