@@ -82,6 +82,7 @@ void register_lifetime(void);
 void register_lifetime_matrix(void);
 void register_queue_lifetime(void);
 void register_two_devices(void);
+void register_probe(void);
 void register_module(void);
 void register_leak(void);
 

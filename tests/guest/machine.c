@@ -351,8 +351,8 @@ void run(struct output *o, unsigned int limit_ms, const char *program, ...)
 		else if (waitpid(pid, &status, WNOHANG) == pid)
 			break;
 		else if (now_ns() > end)
-			FAIL("%s still runs after %u ms; so far: %s%s", program, limit_ms, o->out,
-			     o->err);
+			FAIL("%s %s still runs after %u ms; so far: %s%s", program,
+			     argv[1] ? argv[1] : "", limit_ms, o->out, o->err);
 	}
 	/* It may have written its last words between the look at the pipes and its end. */
 	while (drain(out[0], o->out, sizeof(o->out), &have_out))

@@ -57,6 +57,7 @@ int main(int argc, char **argv)
 	register_lifetime_matrix();
 	register_queue_lifetime();
 	register_two_devices();
+	register_probe();
 	register_module();
 	register_leak();
 	return harness_main(argc, argv);

@@ -3,90 +3,14 @@
  * two_devices.c - a second device, plugged in and pulled out beside the first: two nodes, two sets of
  * queues, and what happens to one is not noticed by the other.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "machine.h"
 #include "queue.h"
-
-#define SECOND_ID	"mmd-second"
-#define SECOND_BUS	"spare0"
-#define PLUG_MS		8000
-#define PLUG(command)	"{\"execute\":\"" command "\",\"arguments\":{\"id\":\"" SECOND_ID "\"}}"
-
-static char first_node[64], second_node[64];
-
-/* Whichever node is not the first's; a number is not given out again while anybody has the old one. */
-static bool second_find(void)
-{
-	struct dirent *e;
-	bool found = false;
-	DIR *d = opendir("/dev");
-
-	while (d && !found && (e = readdir(d))) {
-		if (strncmp(e->d_name, "mmapdemo", 8) ||
-		    !strcmp(e->d_name, first_node + strlen("/dev/")))
-			continue;
-		snprintf(second_node, sizeof(second_node), "/dev/%.32s", e->d_name);
-		found = true;
-	}
-	if (d)
-		closedir(d);
-	return found;
-}
-
-static void second_wait(bool there)
-{
-	u64 end = now_ns() + PLUG_MS * 1000000ULL;
-
-	while (second_find() != there) {
-		CHECKF(now_ns() < end, "the second node is %s after %u ms",
-		       there ? "not there" : "still there", PLUG_MS);
-		sleep_ms(2);
-	}
-}
-
-static void second_add(void)
-{
-	char reply[1024];
-
-	qmp_require();
-	if (!first_node[0])
-		snprintf(first_node, sizeof(first_node), "%s", dev_node());
-	if (!qmp("{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"mmapdemo\",\"id\":\"" SECOND_ID
-		 "\",\"bus\":\"" SECOND_BUS "\",\"mem-size\":2097152,\"queues\":3,\"windows\":40}}",
-		 reply, sizeof(reply)))
-		test_skip("this machine has no place for a second device: %.*s",
-			  (int)strcspn(reply, "\r\n"), reply);
-	second_wait(true);
-}
-
-/*
- * On one processor: QEMU's core asserts (iotlb_to_section) where another one is between looking a
- * register up and reaching it while the device goes.
- */
-static void second_del(void)
-{
-	char reply[1024];
-
-	machine_one_processor(true);
-	CHECK(qmp(PLUG("device_del"), reply, sizeof(reply)));
-	second_wait(false);
-	/* QEMU is done with it too, or the next one of that name is refused. */
-	CHECK(qmp("{\"execute\":\"x-wait-event\",\"arguments\":{\"event\":\"DEVICE_DELETED\","
-		  "\"timeout\":8}}", reply, sizeof(reply)));
-	machine_one_processor(false);
-}
-
-static int node_open(const char *node)
-{
-	return CHECK_SYS(open(node, O_RDWR | O_CLOEXEC));
-}
+#include "second.h"
 
 static void *second_work(void *arg)
 {
@@ -119,9 +43,9 @@ static void two_devices_have_queues_and_limits_of_their_own(const void *arg)
 	u64 done, value;
 
 	(void)arg;
-	second_add();
-	na = neighbour_in(node_open(first_node));
-	nb = neighbour_in(node_open(second_node));
+	second_add(",\"mem-size\":2097152,\"queues\":3,\"windows\":40");
+	na = neighbour_in(node_open(first_node()));
+	nb = neighbour_in(node_open(second_node()));
 	a = info_get(na.fd);
 	b = info_get(nb.fd);
 	CHECK(strcmp(a.out_bus_id, b.out_bus_id) && a.out_instance != b.out_instance);
@@ -155,10 +79,10 @@ static void two_devices_one_is_pulled_out_under_transfers(const void *arg)
 	for (int round = 0; round < 2; round++) {
 		pthread_t t;
 
-		second_add();
+		second_add(",\"mem-size\":2097152,\"queues\":3,\"windows\":40");
 		if (!round)
-			na = neighbour_in(node_open(first_node));
-		nb = neighbour_in(node_open(second_node));
+			na = neighbour_in(node_open(first_node()));
+		nb = neighbour_in(node_open(second_node()));
 		neighbour_check(&nb);
 		queue_put(&nb.q);
 		nb.q = queue_get(nb.fd, 4);
