@@ -12,6 +12,7 @@
 static const struct mmapdemo_technique *const techniques[] = {
 	&mmapdemo_tech_bar,
 	&mmapdemo_tech_bar_fault,
+	&mmapdemo_tech_bar_huge,
 	&mmapdemo_tech_pages,
 	&mmapdemo_tech_vmalloc,
 	&mmapdemo_tech_coherent,
@@ -31,13 +32,15 @@ static const struct mmapdemo_technique *technique_find(u32 id)
 }
 
 /* A bit map, for INFO and alloc_check(). */
-u32 mmapdemo_techniques(void)
+u32 mmapdemo_techniques(const struct mmapdemo_dev *mdev)
 {
 	unsigned int i;
 	u32 map = 0;
 
 	for (i = 0; i < ARRAY_SIZE(techniques); i++)
 		map |= 1U << techniques[i]->id;
+	if (!mmapdemo_huge_size(mdev))
+		map &= ~(1U << MMAPDEMO_TECH_BAR_HUGE);
 	return map;
 }
 
@@ -442,7 +445,7 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 		.max_contig = MMAPDEMO_MAX_CONTIG,
 		.max_bytes = mmapdemo_max_bytes,
 		.mem_size = mdev->mem.size,
-		.techniques = mmapdemo_techniques(),
+		.techniques = mmapdemo_techniques(mdev),
 		.mem_cache = READ_ONCE(mdev->mem.cache),
 		.coherent_cache = mmapdemo_memtype_coherent(),
 	};

@@ -247,6 +247,7 @@ static const struct file_operations mmapdemo_fops = {
 	.write = mmapdemo_write,
 	.llseek = mmapdemo_llseek,
 	.mmap = mmapdemo_mmap,
+	.get_unmapped_area = mmapdemo_get_unmapped_area,
 	.poll = mmapdemo_poll,
 	.unlocked_ioctl = mmapdemo_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
@@ -294,8 +295,9 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 	arg->out_queue_max_list = mdev->queue_max_list;
 	arg->out_irq_gap_min_ns = mmapdemo_queue_irq_gap_ns;
 	arg->out_engine = mdev->engine_kind;
-	arg->out_techniques = mmapdemo_techniques();
 	arg->out_caps = MMAPDEMO_HAVE_URING && mdev->num_queues ? MMAPDEMO_CAP_URING : 0;
+	arg->out_techniques = mmapdemo_techniques(mdev);
+	arg->out_huge_size = mmapdemo_huge_size(mdev);
 	return 0;
 }
 

@@ -18,6 +18,10 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pci.h>
+#include <linux/sched/mm.h>
+#ifdef HAVE_INSERT_PFN_T
+#include <linux/pfn_t.h>
+#endif
 
 /* 6.8 renamed the largest order of the buddy allocator; before 6.4 MAX_ORDER was one above it. */
 #ifndef MAX_PAGE_ORDER
@@ -157,6 +161,37 @@ static inline void io_uring_cmd_mark_cancelable(struct io_uring_cmd *cmd,
 #define mmapdemo_uring_payload(ioucmd)	((const void *)(ioucmd)->sqe->cmd)
 #else
 #define mmapdemo_uring_payload(ioucmd)	((ioucmd)->cmd)
+#endif
+
+/* 6.16: what was found tells how much it maps; before 6.12 it was never more than a page. */
+static inline unsigned long pfnmap_addr_mask(const struct follow_pfnmap_args *args)
+{
+#ifdef HAVE_FOLLOW_PFNMAP_ADDR_MASK
+	return args->addr_mask;
+#else
+	return args->ptep ? PAGE_MASK : PMD_MASK;
+#endif
+}
+
+/* 6.17: page frames are numbers again. */
+#ifdef HAVE_INSERT_PFN_T
+#define vmf_insert_pfn_pmd(vmf, pfn, write)	\
+	vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write)
+#endif
+
+/* 6.10 took it out of the mm_struct, and 6.19 the mm_struct out of its arguments. */
+#ifdef HAVE_MM_GET_UNMAPPED_AREA_MM
+#define mm_get_unmapped_area(file, addr, len, pgoff, flags)	\
+	mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags)
+#elif !defined(HAVE_MM_GET_UNMAPPED_AREA)
+#define mm_get_unmapped_area(file, addr, len, pgoff, flags)	\
+	current->mm->get_unmapped_area(file, addr, len, pgoff, flags)
+#endif
+
+/* Without huge pages it is no function, and nobody needs one. */
+#ifndef CONFIG_TRANSPARENT_HUGEPAGE
+#undef thp_get_unmapped_area
+#define thp_get_unmapped_area	mm_get_unmapped_area
 #endif
 
 #endif /* MMAPDEMO_COMPAT_H */

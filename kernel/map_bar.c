@@ -64,7 +64,7 @@ void mmapdemo_bar_free(struct mmapdemo_buf *buf)
 static int bar_remap(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
 {
 	phys_addr_t phys = buf->phys + off;
-	u32 got;
+	u32 got, shift;
 	int ret;
 
 	vm_flags_set(vma, VM_IO);
@@ -74,7 +74,7 @@ static int bar_remap(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 o
 	if (ret)
 		return ret;
 	mmapdemo_memtype_disown(vma, phys);
-	if (!mmapdemo_memtype_of(vma, vma->vm_start, &got) && got != buf->cache) {
+	if (!mmapdemo_memtype_of(vma, vma->vm_start, &got, &shift) && got != buf->cache) {
 		/* The core would do it too, but after mem->lock: no other thread is to use them. */
 		zap_special_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 		return -EBUSY;

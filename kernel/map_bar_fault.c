@@ -27,9 +27,10 @@ static vm_fault_t insert(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u
 			 u64 off)
 {
 	vm_fault_t ret = vmf_insert_pfn(vma, addr, (buf->phys + off) >> PAGE_SHIFT);
-	u32 got;
+	u32 got, shift;
 
-	if (ret != VM_FAULT_NOPAGE || mmapdemo_memtype_of(vma, addr, &got) || got == buf->cache)
+	if (ret != VM_FAULT_NOPAGE || mmapdemo_memtype_of(vma, addr, &got, &shift) ||
+	    got == buf->cache)
 		return ret;
 	zap_special_vma_range(vma, addr, PAGE_SIZE);
 	return VM_FAULT_SIGBUS;

@@ -45,6 +45,12 @@ static pgprot_t prot_uc(pgprot_t prot)
 			cachemode2protval(_PAGE_CACHE_MODE_UC));
 }
 
+/* In a huge entry, the bit that is part of the type in a small one says "huge". */
+static pgprot_t prot_of_huge(pgprot_t prot)
+{
+	return pgprot_large_2_4k(prot);
+}
+
 static void __iomem *map_uc(phys_addr_t phys, u64 size)
 {
 	return ioremap_uc(phys, size);
@@ -71,6 +77,11 @@ static int cache_of_prot(pgprot_t prot, u32 *cache)
 static pgprot_t prot_uc(pgprot_t prot)
 {
 	return pgprot_device(prot);
+}
+
+static pgprot_t prot_of_huge(pgprot_t prot)
+{
+	return prot;
 }
 
 static void __iomem *map_uc(phys_addr_t phys, u64 size)
@@ -137,10 +148,11 @@ pgprot_t mmapdemo_memtype_prot(pgprot_t prot, u32 cache)
  * @vma: one of our mappings; mmap_lock of its process is held
  * @addr: in it
  * @cache: MMAPDEMO_CACHE_*
+ * @shift: log2 of the bytes that the entry maps
  *
  * Return: 0; -ENOENT if nothing is present at @addr; -EOPNOTSUPP if the platform does not tell.
  */
-int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cache)
+int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cache, u32 *shift)
 {
 	struct follow_pfnmap_args args = { .vma = vma, .address = addr };
 	struct page *page;
@@ -151,7 +163,9 @@ int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cac
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
 		if (follow_pfnmap_start(&args))
 			return -ENOENT;
-		ret = cache_of_prot(args.pgprot, cache);
+		*shift = __ffs(pfnmap_addr_mask(&args));
+		ret = cache_of_prot(*shift > PAGE_SHIFT ? prot_of_huge(args.pgprot) : args.pgprot,
+				    cache);
 		follow_pfnmap_end(&args);
 		return ret;
 	}
@@ -160,8 +174,19 @@ int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cac
 	if (vma->vm_mm != current->mm || get_user_pages(addr, 1, FOLL_NOFAULT, &page) != 1)
 		return -ENOENT;
 	put_page(page);
+	*shift = PAGE_SHIFT;
 	return cache_of_prot(vma->vm_page_prot, cache);
 }
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/* The same for a huge entry, in a fault, where mmap_lock need not be held. */
+int mmapdemo_memtype_of_pmd(pmd_t pmd, u32 *cache)
+{
+	if (!pmd_present(pmd) || !pmd_leaf(pmd))
+		return -ENOENT;
+	return cache_of_prot(prot_of_huge(pmd_pgprot(pmd)), cache);
+}
+#endif
 
 /**
  * mmapdemo_memtype_disown() - take a new mapping's own reservation of its cache type back

@@ -7,6 +7,7 @@
  * Not for: how page-table entries are made, see map_<technique>.c.
  */
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -108,6 +109,39 @@ static const struct vm_operations_struct vm_ops_fault = {
 	.fault = vm_fault,
 };
 
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/* The mapping may begin behind, or end before, what a huge entry would show. */
+static vm_fault_t vm_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct mmapdemo_map *map = vma->vm_private_data;
+	struct mmapdemo_buf *buf = map->buf;
+	unsigned long addr = vmf->address & PMD_MASK;
+	vm_fault_t ret;
+	u64 off;
+	int idx;
+
+	if (order != PMD_SHIFT - PAGE_SHIFT || addr < vma->vm_start ||
+	    vma->vm_end - addr < PMD_SIZE)
+		return VM_FAULT_FALLBACK;
+	if (mmapdemo_dev_enter(buf->mdev, &idx))
+		return VM_FAULT_SIGBUS;
+	off = ((u64)vma->vm_pgoff << PAGE_SHIFT) + (addr - vma->vm_start);
+	ret = buf->tech->huge_fault(buf, vmf, mmapdemo_offset_in_object(off));
+	mmapdemo_dev_exit(buf->mdev, idx);
+	return ret;
+}
+
+static const struct vm_operations_struct vm_ops_huge = {
+	.open = vm_open,
+	.close = vm_close,
+	.fault = vm_fault,
+	.huge_fault = vm_huge_fault,
+};
+#else
+#define vm_ops_huge	vm_ops_fault
+#endif
+
 /* The core moves it back. */
 static int vm_mremap_refuse(struct vm_area_struct *vma)
 {
@@ -123,7 +157,7 @@ static const struct vm_operations_struct vm_ops_fixed = {
 static bool is_ours(const struct vm_area_struct *vma)
 {
 	return vma->vm_ops == &vm_ops_filled || vma->vm_ops == &vm_ops_fault ||
-	       vma->vm_ops == &vm_ops_fixed;
+	       vma->vm_ops == &vm_ops_huge || vma->vm_ops == &vm_ops_fixed;
 }
 
 /* --- mmap(2) -------------------------------------------------------------------------------- */
@@ -153,6 +187,8 @@ static const struct vm_operations_struct *vm_ops_of(const struct mmapdemo_techni
 {
 	if (!verdict->may_move)
 		return &vm_ops_fixed;
+	if (tech->huge_fault)
+		return &vm_ops_huge;
 	return tech->fault ? &vm_ops_fault : &vm_ops_filled;
 }
 
@@ -216,6 +252,41 @@ int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma)
 exit:
 	mmapdemo_dev_exit(mf->mdev, idx);
 	return ret;
+}
+
+/* --- where ---------------------------------------------------------------------------------- */
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+static bool wants_huge(struct mmapdemo_file *mf, unsigned long pgoff)
+{
+	struct mmapdemo_buf *buf;
+	bool huge;
+
+	buf = mmapdemo_buf_get(mf, mmapdemo_offset_to_id((u64)pgoff << PAGE_SHIFT));
+	if (IS_ERR(buf))
+		return false;
+	huge = !!buf->tech->huge_fault;
+	mmapdemo_buf_put(buf);
+	return huge;
+}
+#else
+static bool wants_huge(struct mmapdemo_file *mf, unsigned long pgoff)
+{
+	return false;
+}
+#endif
+
+/*
+ * A huge entry needs an address that is as far from a multiple of 2 MiB as the bytes are in BAR2;
+ * there, and in offsets, each such buffer begins at a multiple. Whoever names the address has it.
+ * mremap(2) asks too, for a place to move to. Refusals are left to mmapdemo_mmap().
+ */
+unsigned long mmapdemo_get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
+					 unsigned long pgoff, unsigned long flags)
+{
+	if (!(flags & MAP_FIXED) && wants_huge(file->private_data, pgoff))
+		return thp_get_unmapped_area(file, addr, len, pgoff, flags);
+	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
 }
 
 /* --- revocation ----------------------------------------------------------------------------- */
@@ -347,7 +418,7 @@ int mmapdemo_ioctl_map_info(struct mmapdemo_file *mf, struct mmapdemo_map_info *
 	unsigned long addr = arg->addr;
 	struct vm_area_struct *vma;
 	struct mmapdemo_map *map;
-	u32 cache = MMAPDEMO_CACHE_DEFAULT;
+	u32 cache = MMAPDEMO_CACHE_DEFAULT, shift = 0;
 	int ret;
 
 	if (addr != arg->addr)
@@ -360,7 +431,7 @@ int mmapdemo_ioctl_map_info(struct mmapdemo_file *mf, struct mmapdemo_map_info *
 		ret = -ENOENT;
 		goto unlock;
 	}
-	ret = mmapdemo_memtype_of(vma, addr, &cache);
+	ret = mmapdemo_memtype_of(vma, addr, &cache, &shift);
 	if (ret && ret != -ENOENT)
 		goto unlock;
 	arg->out_start = vma->vm_start;
@@ -368,7 +439,7 @@ int mmapdemo_ioctl_map_info(struct mmapdemo_file *mf, struct mmapdemo_map_info *
 	arg->out_offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	arg->out_technique = map->buf->tech->id;
 	arg->out_present = !ret;
-	arg->out_entry_shift = ret ? 0 : PAGE_SHIFT;
+	arg->out_entry_shift = shift;
 	arg->out_cache = cache;
 	ret = 0;
 unlock:

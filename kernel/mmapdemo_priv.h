@@ -254,6 +254,8 @@ enum mmapdemo_where {
  * @map: fill @vma, whose start is byte @off of the buffer. All checks are done, the flags that do
  *	not depend on the technique are set
  * @fault: make the page at byte @off present, itself, before it returns; absent where @map fills
+ * @huge_fault: the same for all that one huge entry maps, from byte @off, which may be past the end;
+ *	VM_FAULT_FALLBACK: it does not fit, and @fault is called. Absent where entries are small
  * @read: copy from the buffer
  * @write: copy to it
  * @dma_map: give the buffer its bus addresses, buf->bus; absent where @alloc did
@@ -269,6 +271,7 @@ struct mmapdemo_technique {
 	void (*free)(struct mmapdemo_buf *buf);
 	int (*map)(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
 	vm_fault_t (*fault)(struct mmapdemo_buf *buf, struct vm_fault *vmf, u64 off);
+	vm_fault_t (*huge_fault)(struct mmapdemo_buf *buf, struct vm_fault *vmf, u64 off);
 	int (*read)(struct mmapdemo_buf *buf, u64 off, void *to, size_t len);
 	int (*write)(struct mmapdemo_buf *buf, u64 off, const void *from, size_t len);
 	int (*dma_map)(struct mmapdemo_buf *buf);
@@ -278,6 +281,7 @@ struct mmapdemo_technique {
 
 extern const struct mmapdemo_technique mmapdemo_tech_bar;
 extern const struct mmapdemo_technique mmapdemo_tech_bar_fault;
+extern const struct mmapdemo_technique mmapdemo_tech_bar_huge;
 extern const struct mmapdemo_technique mmapdemo_tech_regs;
 extern const struct mmapdemo_technique mmapdemo_tech_doorbell;
 extern const struct mmapdemo_technique mmapdemo_tech_alias;
@@ -524,7 +528,7 @@ static inline bool mmapdemo_buf_is_device_memory(const struct mmapdemo_buf *buf)
 	return buf->tech->where == MMAPDEMO_IN_MEM;
 }
 
-u32 mmapdemo_techniques(void);
+u32 mmapdemo_techniques(const struct mmapdemo_dev *mdev);
 int mmapdemo_regions_create(struct mmapdemo_dev *mdev);
 struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id);
 struct mmapdemo_buf *mmapdemo_buf_get_handle(struct mmapdemo_file *mf, u32 handle);
@@ -545,6 +549,8 @@ ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, si
 /* --- mmap.c ------------------------------------------------------------------------------ */
 
 int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma);
+unsigned long mmapdemo_get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
+					 unsigned long pgoff, unsigned long flags);
 void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev);
 void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev);
 void mmapdemo_maps_revoke_buf(struct mmapdemo_buf *buf);
@@ -555,7 +561,8 @@ int mmapdemo_memtype_reserve_regs(struct mmapdemo_dev *mdev);
 void __iomem *mmapdemo_memtype_map(phys_addr_t phys, u64 size, u32 cache);
 void mmapdemo_memtype_unmap(void __iomem *view, phys_addr_t phys, u64 size, u32 cache);
 pgprot_t mmapdemo_memtype_prot(pgprot_t prot, u32 cache);
-int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cache);
+int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cache, u32 *shift);
+int mmapdemo_memtype_of_pmd(pmd_t pmd, u32 *cache);
 void mmapdemo_memtype_disown(struct vm_area_struct *vma, phys_addr_t phys);
 u32 mmapdemo_memtype_coherent(void);
 
@@ -584,6 +591,9 @@ int mmapdemo_bar_write(struct mmapdemo_buf *buf, u64 off, const void *from, size
 /* map_bar_fault.c, the same */
 int mmapdemo_bar_fault_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
 vm_fault_t mmapdemo_bar_fault(struct mmapdemo_buf *buf, struct vm_fault *vmf, u64 off);
+
+/* map_bar_huge.c */
+u64 mmapdemo_huge_size(const struct mmapdemo_dev *mdev);
 
 int mmapdemo_regs_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off);
 void mmapdemo_regs_free(struct mmapdemo_buf *buf);
