@@ -151,6 +151,9 @@ static enum mmb_rc add_way(struct mmb_case *c, const struct way *way)
 	m->way = way;
 	arm->data = m;
 	arm->flags = MMB_ARM_MIN | MMB_ARM_NO_LOOP;
+	/* 1024 pages, each with a reference of its own: longer than a tick. */
+	if (way->kind == MMAPDEMO_TECH_NONCONTIG)
+		arm->flags |= MMB_ARM_LONG;
 	arm->per = way->pages ? way->pages : UNIT_LEN / MMB_PAGE;
 	arm->before = way->pages ? fault_before : NULL;
 	arm->after = map_end;
