@@ -21,7 +21,13 @@ static const struct kind {
 	{ "pages", MMAPDEMO_TECH_PAGES },
 	{ "vmalloc", MMAPDEMO_TECH_VMALLOC },
 	{ "coherent", MMAPDEMO_TECH_COHERENT },
+	{ "noncontig", MMAPDEMO_TECH_NONCONTIG },
 };
+
+static bool is_scattered(u32 technique)
+{
+	return technique == MMAPDEMO_TECH_VMALLOC || technique == MMAPDEMO_TECH_NONCONTIG;
+}
 
 /* Both ends of transfers, mapped, and what they should hold. */
 struct pair {
@@ -32,11 +38,11 @@ struct pair {
 	unsigned char *mw, *dw;		/* what they should show */
 };
 
-static struct pair pair_get(u32 technique, u64 len)
+static struct pair pair_get_both(u32 technique, u32 dev_technique, u64 len)
 {
 	struct pair p = { .fd = dev_open(O_RDWR), .len = len };
 	struct mmapdemo_buf_alloc m = buf_alloc(p.fd, technique, len);
-	struct mmapdemo_buf_alloc d = buf_alloc(p.fd, MMAPDEMO_TECH_BAR, len);
+	struct mmapdemo_buf_alloc d = buf_alloc(p.fd, dev_technique, len);
 
 	p.mem = m.out_handle;
 	p.dev = d.out_handle;
@@ -46,6 +52,11 @@ static struct pair pair_get(u32 technique, u64 len)
 	p.dw = malloc(len);
 	CHECK(p.mw && p.dw);
 	return p;
+}
+
+static struct pair pair_get(u32 technique, u64 len)
+{
+	return pair_get_both(technique, MMAPDEMO_TECH_BAR, len);
 }
 
 /* Different bytes everywhere, so that any displacement shows. */
@@ -160,8 +171,7 @@ static void longest_moves_exactly(const void *arg)
 	const struct kind *k = arg;
 	int fd = dev_open(O_RDWR);
 	struct mmapdemo_info info = info_get(fd);
-	u64 len = k->technique == MMAPDEMO_TECH_VMALLOC ? info.out_dma_max_len :
-							  info.out_max_contig;
+	u64 len = is_scattered(k->technique) ? info.out_dma_max_len : info.out_max_contig;
 	struct pair p;
 
 	if (len > info.out_dma_max_len)
@@ -170,6 +180,24 @@ static void longest_moves_exactly(const void *arg)
 	p = pair_get(k->technique, len);
 	both_ways(&p, 0, 0, len, 3);
 	both_ways(&p, 1, 1, len - 1, 5);
+}
+
+/* However device memory is mapped, to the engine it is device memory. */
+static void dma_reaches_device_memory_of_every_technique(const void *arg)
+{
+	static const u32 techniques[] = { MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_TECH_BAR_HUGE };
+	u32 there = info_get(dev_open(O_RDWR)).out_techniques;
+
+	(void)arg;
+	for (size_t i = 0; i < ARRAY_SIZE(techniques); i++) {
+		struct pair p;
+
+		if (!(there >> techniques[i] & 1))
+			continue;
+		p = pair_get_both(MMAPDEMO_TECH_COHERENT, techniques[i], 20 * PAGE);
+		both_ways(&p, 0, 0, 20 * PAGE, 21);
+		both_ways(&p, 5, PAGE - 3, 9 * PAGE, 23);
+	}
 }
 
 /* The same bytes there and back through another buffer arrive as they left. */
@@ -222,7 +250,7 @@ static struct counts counts_get(int fd)
  */
 static void writes_are_exact(const struct kind *k, u64 writes, unsigned int num)
 {
-	if (k->technique == MMAPDEMO_TECH_VMALLOC && writes == num * WRITES_LIST)
+	if (is_scattered(k->technique) && writes == num * WRITES_LIST)
 		return;
 	CHECK_EQ(writes, num * WRITES_CONTIG);
 }
@@ -561,7 +589,7 @@ static void dma_timed_tells_host_time(const void *arg)
 			int ret = dma_submit(p.fd, &s);
 			struct mmapdemo_dma_wait w;
 
-			if (kinds[k].technique == MMAPDEMO_TECH_VMALLOC && ret == -EOPNOTSUPP)
+			if (is_scattered(kinds[k].technique) && ret == -EOPNOTSUPP)
 				break;
 			CHECK_OK(ret);
 			CHECK_OK(dma_collect(p.fd, s.out_seq, &w));
@@ -634,6 +662,7 @@ void register_dma(void)
 	TEST_ADD(dma_burst_runs_in_order);
 	TEST_ADD(dma_transfer_limit_edquot_and_collect_restores);
 	TEST_ADD_SLOW(dma_many_processes_stay_apart, 30000);
+	TEST_ADD(dma_reaches_device_memory_of_every_technique);
 	TEST_ADD(dma_whole_memory_region_is_reached);
 	TEST_ADD(dma_into_read_only_buffer_is_granted);
 	TEST_ADD(dma_timed_tells_host_time);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "queue.h"
+#include "submit.h"
 
 #define TRIES_WITHOUT_CLOCK	2000
 
@@ -267,10 +267,11 @@ sqe_t sqe_crc(u32 win, u64 off, u32 len, u64 seed)
 
 struct area area_get(int fd, u32 technique, u64 len, u32 rights)
 {
-	struct mmapdemo_buf_alloc a = buf_alloc(fd, technique, len);
-	struct area m = { .handle = a.out_handle, .len = len, .offset = a.out_offset };
+	struct area m = { .len = len };
+	struct mmapdemo_buf_alloc a = memory_get(fd, technique, len, &m.p);
 
-	m.p = map_rw(fd, len, a.out_offset);
+	m.handle = a.out_handle;
+	m.offset = a.out_offset;
 	m.window = window_get(fd, m.handle, rights, 0, len);
 	return m;
 }
@@ -281,7 +282,8 @@ bool window_is_refused_here(u32 technique)
 
 	CHECK_OK(file_read("/proc/cmdline", line, sizeof(line)));
 	return strstr(line, "swiotlb=force") &&
-	       (technique == MMAPDEMO_TECH_PAGES || technique == MMAPDEMO_TECH_VMALLOC);
+	       (technique == MMAPDEMO_TECH_PAGES || technique == MMAPDEMO_TECH_VMALLOC ||
+		technique == MMAPDEMO_TECH_NONCONTIG || technique == MMAPDEMO_TECH_USERPTR);
 }
 
 /* Bit by bit, so that it is right by looking at it: polynomial 0x1edc6f41, reflected. */

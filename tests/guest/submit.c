@@ -281,6 +281,22 @@ int buf_try_export(int fd, u32 handle, int *out)
 	return ret;
 }
 
+struct mmapdemo_buf_alloc memory_get(int fd, u32 technique, u64 len, char **p)
+{
+	struct mmapdemo_buf_alloc a = { .len = len, .out_len = len };
+
+	if (!technique_is_there(fd, technique))
+		test_skip("technique %u is not in INFO's out_techniques", technique);
+	if (technique == MMAPDEMO_TECH_USERPTR) {
+		*p = anon_get((len + PAGE - 1) & -PAGE);
+		a.out_handle = buf_pin(fd, *p, (len + PAGE - 1) & -PAGE, 0);
+	} else {
+		a = buf_alloc(fd, technique, len);
+		*p = map_rw(fd, len, a.out_offset);
+	}
+	return a;
+}
+
 char *anon_get(u64 len)
 {
 	return CHECK_SYS(mmap(NULL, len, PROT_READ | PROT_WRITE,

@@ -71,6 +71,12 @@ u32 buf_pin(int fd, const void *addr, u64 len, u32 flags);
 int buf_sync(int fd, u32 handle, u32 flags, u64 off, u64 len);
 int buf_try_export(int fd, u32 handle, int *out);
 
+/*
+ * A buffer of any technique, mapped, USERPTR too (its offset is 0 then). SKIPs what this kernel or
+ * device cannot do.
+ */
+struct mmapdemo_buf_alloc memory_get(int fd, u32 technique, u64 len, char **p);
+
 /* Private, anonymous, present. */
 char *anon_get(u64 len);
 

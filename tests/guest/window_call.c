@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "queue.h"
+#include "submit.h"
 
 #define LEN	(8 * PAGE)
 
@@ -22,7 +22,24 @@ static const struct tech {
 	{ "pages", MMAPDEMO_TECH_PAGES },
 	{ "vmalloc", MMAPDEMO_TECH_VMALLOC },
 	{ "coherent", MMAPDEMO_TECH_COHERENT },
+	{ "bar_fault", MMAPDEMO_TECH_BAR_FAULT },
+	{ "bar_huge", MMAPDEMO_TECH_BAR_HUGE },
+	{ "noncontig", MMAPDEMO_TECH_NONCONTIG },
+	{ "userptr", MMAPDEMO_TECH_USERPTR },
 };
+
+static u32 memory_handle(int fd, u32 technique)
+{
+	char *p;
+
+	return memory_get(fd, technique, LEN, &p).out_handle;
+}
+
+static bool in_device(u32 technique)
+{
+	return technique == MMAPDEMO_TECH_BAR || technique == MMAPDEMO_TECH_BAR_FAULT ||
+	       technique == MMAPDEMO_TECH_BAR_HUGE;
+}
 
 /* Windows that one file can have now. All are given back. */
 static u32 windows_to_be_had(int fd, u32 handle)
@@ -56,7 +73,7 @@ static void window_create_bad_geometry_einval(const void *arg)
 {
 	const struct tech *t = arg;
 	int fd = dev_open(O_RDWR);
-	u32 handle = buf_alloc(fd, t->technique, LEN).out_handle, before;
+	u32 handle = memory_handle(fd, t->technique), before;
 	static const struct { u64 off, len; } bad[] = {
 		{ 0, 0 }, { 5, 0 }, { LEN, 0 }, { 0, LEN + 1 }, { 1, LEN }, { LEN, 1 },
 		{ LEN - 1, 2 }, { LEN + 1, 1 }, { LEN + PAGE, PAGE }, { 1ULL << 32, 1 },
@@ -222,32 +239,34 @@ static void window_of_the_device_all_in_use_ebusy(const void *arg)
 static void window_holds_the_freed_buffer(const void *arg)
 {
 	const struct tech *t = arg;
-	int fd = dev_open(O_RDWR), bar = t->technique == MMAPDEMO_TECH_BAR;
+	int fd = dev_open(O_RDWR), bar = in_device(t->technique);
 	u64 free_before = info_get(fd).out_mem_free;
 	struct queue q = queue_get(fd, 3);
 	struct area other = area_get(fd, MMAPDEMO_TECH_COHERENT, LEN, WINDOW_RW), a;
 	u32 later[8];
+	u64 each;
 	sqe_t d;
 
 	if (window_is_refused_here(t->technique))
 		test_skip("swiotlb=force: no window over this technique");
 	a = area_get(fd, t->technique, LEN, WINDOW_RW);
+	each = bar ? buf_info(fd, a.handle).out_len : 0;
 	fill(a.p, LEN, 1);
 	unmap(a.p, LEN);
 	CHECK_OK(buf_free(fd, a.handle));
 	/* Nobody is given these pages meanwhile. */
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
-		struct mmapdemo_buf_alloc b = buf_alloc(fd, t->technique, LEN);
+		char *p;
 
-		later[i] = b.out_handle;
-		memset(map_rw(fd, LEN, b.out_offset), 0xee, LEN);
+		later[i] = memory_get(fd, t->technique, LEN, &p).out_handle;
+		memset(p, 0xee, LEN);
 	}
 	d = sqe_copy(other.window, 0, a.window, 0, LEN);
 	QUEUE_OK(&q, &d);
 	CHECK_EQ(differs(other.p, LEN, 1), LEN);
-	CHECK_EQ(info_get(fd).out_mem_free, free_before - (bar ? 9 * LEN : 0));
+	CHECK_EQ(info_get(fd).out_mem_free, free_before - 9 * each);
 	CHECK_OK(window_destroy(fd, a.window));
-	CHECK_EQ(info_get(fd).out_mem_free, free_before - (bar ? 8 * LEN : 0));
+	CHECK_EQ(info_get(fd).out_mem_free, free_before - 8 * each);
 	CHECK_RET(buf_free(fd, a.handle), -ENOENT);
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
 		CHECK_OK(buf_free(fd, later[i]));
@@ -272,7 +291,7 @@ static void window_over_bounced_memory_eopnotsupp(const void *arg)
 {
 	const struct tech *t = arg;
 	int fd = dev_open(O_RDWR);
-	u32 handle = buf_alloc(fd, t->technique, LEN).out_handle, window;
+	u32 handle = memory_handle(fd, t->technique), window;
 	int want = window_is_refused_here(t->technique) ? -EOPNOTSUPP : 0;
 
 	for (int i = 0; i < 3; i++) {
@@ -280,7 +299,7 @@ static void window_over_bounced_memory_eopnotsupp(const void *arg)
 		CHECK_RET(window_try_create(fd, handle, WINDOW_RW, 5, 1, &window), want);
 	}
 	/* The one-shot engine still serves it: its driver copies. */
-	if (t->technique != MMAPDEMO_TECH_BAR)
+	if (!in_device(t->technique))
 		CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, handle, 0,
 				  buf_alloc(fd, MMAPDEMO_TECH_BAR, LEN).out_handle, 0, LEN, NULL));
 	CHECK_OK(buf_free(fd, handle));

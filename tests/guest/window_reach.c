@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "queue.h"
+#include "submit.h"
 
 #define MIB	(1024 * 1024ULL)
 
@@ -29,6 +29,12 @@ static const struct kind {
 	{ "vmalloc_512_pages", MMAPDEMO_TECH_VMALLOC, 512 * PAGE },
 	{ "vmalloc_513_pages", MMAPDEMO_TECH_VMALLOC, 513 * PAGE },
 	{ "vmalloc_24_mib", MMAPDEMO_TECH_VMALLOC, 24 * MIB },
+	{ "bar_fault", MMAPDEMO_TECH_BAR_FAULT, 40 * PAGE },
+	{ "bar_huge", MMAPDEMO_TECH_BAR_HUGE, 2 * MIB + 3 * PAGE },
+	{ "noncontig_page", MMAPDEMO_TECH_NONCONTIG, PAGE },
+	{ "noncontig_513_pages", MMAPDEMO_TECH_NONCONTIG, 513 * PAGE },
+	{ "userptr_page", MMAPDEMO_TECH_USERPTR, PAGE },
+	{ "userptr_513_pages", MMAPDEMO_TECH_USERPTR, 513 * PAGE },
 };
 
 struct reach {
@@ -46,8 +52,7 @@ static struct reach reach_get(const struct kind *k)
 	if (window_is_refused_here(k->technique))
 		test_skip("swiotlb=force: no window over this technique");
 	r.q = queue_get(r.fd, 5);
-	r.buf = buf_alloc(r.fd, k->technique, k->len);
-	r.p = map_rw(r.fd, k->len, r.buf.out_offset);
+	r.buf = memory_get(r.fd, k->technique, k->len, &r.p);
 	r.other = area_get(r.fd, MMAPDEMO_TECH_BAR, k->len < 16 * MIB ? k->len : 16 * MIB,
 			   WINDOW_RW);
 	return r;
