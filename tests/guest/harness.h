@@ -60,6 +60,7 @@ void register_dma(void);
 void register_dma_error(void);
 void register_event(void);
 void register_faults(void);
+void register_irq(void);
 void register_uring_abuse(void);
 void register_process(void);
 void register_pin(void);
@@ -83,6 +84,7 @@ void register_lifetime_matrix(void);
 void register_queue_lifetime(void);
 void register_two_devices(void);
 void register_probe(void);
+void register_limits(void);
 void register_module(void);
 void register_leak(void);
 

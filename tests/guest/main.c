@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 	register_dma_error();
 	register_event();
 	register_faults();
+	register_irq();
 	register_uring_abuse();
 	register_process();
 	register_pin();
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
 	register_queue_lifetime();
 	register_two_devices();
 	register_probe();
+	register_limits();
 	register_module();
 	register_leak();
 	return harness_main(argc, argv);
