@@ -61,6 +61,7 @@ int main(int argc, char **argv)
 	register_probe();
 	register_limits();
 	register_module();
+	register_memory_map();
 	register_leak();
 	return harness_main(argc, argv);
 }
