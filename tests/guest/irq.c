@@ -131,16 +131,21 @@ static void irq_storm_outlasts_no_unbind(const void *arg)
 	r = region_get(fd, MMAPDEMO_REGION_CTRL);
 	ctrl = map_rw(fd, PAGE, r.out_offset);
 	for (int i = 0; i < 3; i++) {
-		pid_t pid = child_fork();
+		struct gate ready;
+		pid_t pid;
 
+		gate_init(&ready);
+		pid = child_fork();
 		if (!pid) {
 			char *own = map_rw(fd, PAGE, r.out_offset);
 
+			gate_open(&ready);
 			while (!touch_write(own + MMAPDEMO_REG_IRQ_RAISE, MMAPDEMO_IRQ_ALL))
 				;
 			child_exit();
 		}
-		sleep_ms(10 + 5 * i);
+		gate_pass(&ready);
+		sleep_ms(5 * i);
 		CHECK(driver_unbind() < promise_ms(2000));
 		child_wait(pid, 5000);
 		CHECK(touch_write(ctrl + MMAPDEMO_REG_IRQ_RAISE, 1) != 0);
