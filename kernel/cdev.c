@@ -111,6 +111,7 @@ static int mmapdemo_open(struct inode *inode, struct file *file)
 	if (!mf)
 		return -ENOMEM;
 	mf->mdev = mdev;
+	mf->file = file;
 	mf->exclusive = file->f_flags & O_EXCL;
 	mf->may_write = file->f_mode & FMODE_WRITE;
 	INIT_LIST_HEAD(&mf->handles);
@@ -295,7 +296,8 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 	arg->out_queue_max_list = mdev->queue_max_list;
 	arg->out_irq_gap_min_ns = mmapdemo_queue_irq_gap_ns;
 	arg->out_engine = mdev->engine_kind;
-	arg->out_caps = MMAPDEMO_HAVE_URING && mdev->num_queues ? MMAPDEMO_CAP_URING : 0;
+	arg->out_caps = (MMAPDEMO_HAVE_URING && mdev->num_queues ? MMAPDEMO_CAP_URING : 0) |
+			 (MMAPDEMO_HAVE_DMABUF ? MMAPDEMO_CAP_DMABUF : 0);
 	arg->out_techniques = mmapdemo_techniques(mdev);
 	arg->out_huge_size = mmapdemo_huge_size(mdev);
 	return 0;

@@ -116,6 +116,13 @@ static inline void follow_pfnmap_end(struct follow_pfnmap_args *args)
 }
 #endif
 
+/* 6.13: the name of a namespace is quoted. */
+#ifdef HAVE_UNQUOTED_IMPORT_NS
+#define MMAPDEMO_NS_DMA_BUF	DMA_BUF
+#else
+#define MMAPDEMO_NS_DMA_BUF	"DMA_BUF"
+#endif
+
 /* 6.18: the second word of a result is passed by a function of its own. */
 #ifndef HAVE_URING_CMD_DONE32
 #define io_uring_cmd_done32(cmd, ret, res2, issue_flags)	\

@@ -19,6 +19,7 @@ union ioctl_arg {
 	} head;
 #define ARG_MEMBER(verb, type)	struct type verb;
 	MMAPDEMO_IOCTLS(ARG_MEMBER)
+	struct mmapdemo_buf_export_call export;	/* begins with BUF_EXPORT */
 };
 
 struct ioctl_row {
@@ -86,6 +87,22 @@ RUN(BUF_PIN, buf_pin)
 UNDO(BUF_PIN, buf_pin)
 RUN(QUEUE_SUBMIT, queue_submit)
 
+/* What it has made is not for the number's reader yet. */
+static int run_BUF_EXPORT(struct mmapdemo_file *mf, union ioctl_arg *arg)
+{
+	return mmapdemo_ioctl_buf_export(mf, &arg->export);
+}
+
+static void undo_BUF_EXPORT(struct mmapdemo_file *mf, union ioctl_arg *arg)
+{
+	mmapdemo_ioctl_buf_export_undo(mf, &arg->export);
+}
+
+static void commit_BUF_EXPORT(struct mmapdemo_file *mf, union ioctl_arg *arg)
+{
+	mmapdemo_ioctl_buf_export_commit(mf, &arg->export);
+}
+
 #define OUT(type, first, last)							\
 	.out = offsetof(struct type, first),					\
 	.out_end = offsetofend(struct type, last)
@@ -139,6 +156,9 @@ RUN(QUEUE_SUBMIT, queue_submit)
 #define ABOUT_BUF_PIN								\
 	OUT(mmapdemo_buf_pin, out_handle, out_handle), RESERVED(mmapdemo_buf_pin),	\
 	.flags = MMAPDEMO_PIN_READ_ONLY, .ungated = true, .effect = true, .undo = undo_BUF_PIN
+#define ABOUT_BUF_EXPORT							\
+	OUT(mmapdemo_buf_export, out_fd, out_fd),				\
+	.ungated = true, .effect = true, .undo = undo_BUF_EXPORT, .commit = commit_BUF_EXPORT
 #define ABOUT_QUEUE_SUBMIT							\
 	OUT(mmapdemo_queue_submit, out_submitted, out_cqes), .ungated = true, .effect = true
 

@@ -226,6 +226,26 @@ static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
 	return 0;
 }
 
+/**
+ * mmapdemo_mmap_buf() - map a buffer that the caller holds
+ * @mf: its owner, or an open file of the device for a region
+ * @buf: need not have a handle any more
+ * @vma: of that file, at the offset of @buf
+ * @off: the byte of @buf at its start
+ */
+int mmapdemo_mmap_buf(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
+		      struct vm_area_struct *vma, u64 off)
+{
+	int idx, ret;
+
+	ret = mmapdemo_dev_enter(mf->mdev, &idx);
+	if (ret)
+		return ret;
+	ret = map_object(mf, buf, vma, off);
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return ret;
+}
+
 int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct mmapdemo_file *mf = file->private_data;

@@ -59,6 +59,7 @@
 #include "policy.h"
 
 struct dentry;
+struct dma_buf;
 struct eventfd_ctx;
 struct io_uring_cmd;
 struct mmapdemo_buf;
@@ -209,6 +210,7 @@ struct mmapdemo_dev {
 /* An open file: the owner of buffers, transfers and limits. */
 struct mmapdemo_file {
 	struct mmapdemo_dev *mdev;
+	struct file *file;		/* whose private data it is */
 	struct list_head node;		/* mdev->files */
 	bool exclusive;
 	bool may_write;
@@ -551,6 +553,8 @@ ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, si
 int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma);
 unsigned long mmapdemo_get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
 					 unsigned long pgoff, unsigned long flags);
+int mmapdemo_mmap_buf(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
+		      struct vm_area_struct *vma, u64 off);
 void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev);
 void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev);
 void mmapdemo_maps_revoke_buf(struct mmapdemo_buf *buf);
@@ -730,6 +734,23 @@ static inline u32 mmapdemo_ring_room(const struct mmapdemo_queue *q)
 	/* Pairs with collect_done(). */
 	return (1U << q->log2n) - (q->tail - smp_load_acquire(&q->head));
 }
+
+/* --- dmabuf.c -------------------------------------------------------------------------------- */
+
+#define MMAPDEMO_HAVE_DMABUF	IS_ENABLED(CONFIG_DMA_SHARED_BUFFER)
+
+/* Between the making of a dma-buf and the moment its number is known. */
+struct mmapdemo_buf_export_call {
+	struct mmapdemo_buf_export arg;
+	struct dma_buf *dmabuf;
+};
+
+/* Outside the gate, undo and commit too. */
+int mmapdemo_ioctl_buf_export(struct mmapdemo_file *mf, struct mmapdemo_buf_export_call *call);
+void mmapdemo_ioctl_buf_export_undo(struct mmapdemo_file *mf,
+				    struct mmapdemo_buf_export_call *call);
+void mmapdemo_ioctl_buf_export_commit(struct mmapdemo_file *mf,
+				      struct mmapdemo_buf_export_call *call);
 
 /* --- uring.c --------------------------------------------------------------------------------- */
 

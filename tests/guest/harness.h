@@ -77,6 +77,7 @@ void register_queue_garbage(void);
 void register_queue_submit(void);
 void register_queue_submit_wait(void);
 void register_queue_uring(void);
+void register_dmabuf(void);
 void register_window_call(void);
 void register_window_reach(void);
 void register_lifetime(void);

@@ -68,6 +68,8 @@ enum verb {
 #define ABOUT_BUF_PIN							\
 	.name = "buf_pin", OUT(mmapdemo_buf_pin, out_handle, out_handle),	\
 	RESERVED(mmapdemo_buf_pin), .known_flags = MMAPDEMO_PIN_READ_ONLY
+#define ABOUT_BUF_EXPORT						\
+	.name = "buf_export", OUT(mmapdemo_buf_export, out_fd, out_fd)
 #define ABOUT_QUEUE_SUBMIT						\
 	.name = "queue_submit", OUT(mmapdemo_queue_submit, out_submitted, out_cqes)
 
@@ -288,6 +290,9 @@ void ioctl_valid(struct ioctl_env *e, const struct ioctl_desc *d, void *buf)
 	}
 	case VERB_WINDOW_DESTROY:
 		((struct mmapdemo_window_destroy *)buf)->window = window_get(e);
+		break;
+	case VERB_BUF_EXPORT:
+		((struct mmapdemo_buf_export *)buf)->handle = e->mem;
 		break;
 	case VERB_QUEUE_SUBMIT: {
 		static const struct mmapdemo_hw_sqe nop;

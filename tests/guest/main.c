@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 	register_queue_submit();
 	register_queue_submit_wait();
 	register_queue_uring();
+	register_dmabuf();
 	register_window_call();
 	register_window_reach();
 	register_lifetime();

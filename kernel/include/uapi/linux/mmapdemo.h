@@ -517,6 +517,7 @@ struct mmapdemo_uring_cmd {
 	X(WINDOW_DESTROY, mmapdemo_window_destroy) \
 	X(BUF_SYNC,      mmapdemo_buf_sync) \
 	X(BUF_PIN,       mmapdemo_buf_pin) \
+	X(BUF_EXPORT,    mmapdemo_buf_export) \
 	X(QUEUE_SUBMIT,  mmapdemo_queue_submit)
 
 #endif /* _UAPI_LINUX_MMAPDEMO_H */
