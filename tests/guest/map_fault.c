@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -470,8 +471,32 @@ static void huge_switched_off_works_by_pages(const void *arg)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DONE);
 }
 
+/* What is not listed is skipped everywhere: it must be clear what may be missing, and where. */
+static void info_lists_every_technique(const void *arg)
+{
+	struct mmapdemo_info i = info_get(dev_open(O_RDWR));
+	struct utsname u;
+	unsigned int major, minor;
+	bool huge;
+
+	(void)arg;
+	uname(&u);
+	CHECK_EQ(sscanf(u.release, "%u.%u", &major, &minor), 2);
+	huge = major > 6 || (major == 6 && minor >= 12);
+	for (u32 t = MMAPDEMO_TECH_BAR; t <= MMAPDEMO_TECH_MAX; t++) {
+		bool listed = i.out_techniques >> t & 1;
+
+		if (listed != (t != MMAPDEMO_TECH_BAR_HUGE || huge))
+			FAIL("Linux %s: technique %u is %slisted", u.release, t,
+			     listed ? "" : "not ");
+	}
+	CHECK_EQ(i.out_techniques & ~((2u << MMAPDEMO_TECH_MAX) - 2), 0);
+	CHECK_EQ(i.out_huge_size, huge ? 2 * MIB : 0);
+}
+
 void register_map_fault(void)
 {
+	TEST_ADD(info_lists_every_technique);
 	subject_add(scan_takes_exactly_its_faults, 0, SUBJ_STANDING, 20000,
 		    "scan_takes_exactly_its_faults");
 	subject_add(store_after_load_takes_no_second_fault, 0, SUBJ_REGS | SUBJ_BIG, 0,

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
  * technique_bar.c - what is particular to the techniques that fill in device memory as it is
- * touched: how many faults, how much a fault makes present, and that it comes back after a reset.
+ * touched: how much a fault makes present, and that it comes back after a reset.
  *
- * Not for: what all techniques have in common, see map_*.c.
+ * Not for: what all techniques have in common, see map_*.c; how many faults, see map_fault.c.
  */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "machine.h"
 #include "subject.h"
-
-#define SCAN	(64ULL << 20)
 
 static struct mmapdemo_buf_alloc alloc_flags(int fd, u32 technique, u32 flags, u64 len)
 {
@@ -24,54 +21,6 @@ static struct mmapdemo_buf_alloc alloc_flags(int fd, u32 technique, u32 flags, u
 		test_skip("this kernel or device does not have technique %u", technique);
 	CHECK_OK(buf_try_alloc(fd, technique, 0, flags, len, &a));
 	return a;
-}
-
-static long faults(void)
-{
-	struct rusage r;
-
-	CHECK_SYS(getrusage(RUSAGE_THREAD, &r));
-	return r.ru_minflt + r.ru_majflt;
-}
-
-/* Of reading a word of every page, without those of the loop itself. */
-static u64 scan_faults(const volatile char *p, u64 len)
-{
-	long before;
-
-	faults();
-	before = faults();
-	for (u64 off = 0; off < len; off += PAGE)
-		(void)*(const volatile u32 *)(p + off);
-	return faults() - before;
-}
-
-static void scan(u32 technique, u32 flags, u64 want)
-{
-	int fd = dev_open(O_RDWR);
-	struct mmapdemo_buf_alloc a = alloc_flags(fd, technique, flags, SCAN);
-	char *p = map_rw(fd, SCAN, a.out_offset);
-
-	CHECK_EQ(scan_faults(p, SCAN), want);
-	CHECK_EQ(scan_faults(p, SCAN), 0);
-}
-
-static void faults_of_bar_none(const void *arg)
-{
-	(void)arg;
-	scan(MMAPDEMO_TECH_BAR, 0, 0);
-}
-
-static void faults_of_bar_fault_one_a_page(const void *arg)
-{
-	(void)arg;
-	scan(MMAPDEMO_TECH_BAR_FAULT, 0, SCAN / PAGE);
-}
-
-static void faults_of_bar_fault_around_one_in_sixteen(const void *arg)
-{
-	(void)arg;
-	scan(MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_BUF_FAULT_AROUND, SCAN / PAGE / 16);
 }
 
 static bool present(int fd, const char *p)
@@ -153,9 +102,6 @@ static void reset_takes_away_and_a_touch_brings_back(const void *arg)
 
 void register_technique_bar(void)
 {
-	TEST_ADD(faults_of_bar_none);
-	TEST_ADD(faults_of_bar_fault_one_a_page);
-	TEST_ADD(faults_of_bar_fault_around_one_in_sixteen);
 	TEST_ADD(fault_around_stays_inside_mapping_and_buffer);
 	TEST_ADD(fault_around_of_another_technique_einval);
 	TEST_ADD(reset_takes_away_and_a_touch_brings_back);
