@@ -3,7 +3,7 @@
 
 import os
 
-from . import paths, steps
+from . import debugkernel, paths, steps
 
 
 class Parts:
@@ -18,11 +18,12 @@ class Parts:
 
 # What fetch-kernel knows, besides a kernel of one's own.
 KERNELS = ("6.1", "6.12", "7")
+CHOICES = (*KERNELS, *debugkernel.KERNELS)
 
 
 def build(qemu=None, user=True, module=True, verbose=False, tests=False, kernel=None):
     """Bring everything up to date.  qemu: a directory to use instead of building one.  tests: what runs on the host,
-    too.  kernel: one of KERNELS."""
+    too.  kernel: one of CHOICES."""
     scripts = os.path.join(paths.TOP, "qemu-device", "scripts")
     plan = []
     if not qemu:
@@ -34,7 +35,9 @@ def build(qemu=None, user=True, module=True, verbose=False, tests=False, kernel=
             steps.Step("qemu-build", [build_qemu, *(["--qtest"] if tests else [])], after=("qemu-configure",), slots=os.cpu_count() or 1),
         ]
     choice = ["--kernel", kernel] if kernel else []
-    plan.append(steps.Step("kernel", [os.path.join(paths.VM, "fetch-kernel"), *choice]))
+    # Debian's kernels only come; ours are built.
+    plan.append(steps.Step("kernel", [os.path.join(paths.VM, "fetch-kernel"), *choice],
+                           slots=os.cpu_count() or 1 if kernel in debugkernel.KERNELS else 1))
     if user and os.path.exists(os.path.join(paths.TOP, "meson.build")):
         plan.append(steps.Step("userspace", [os.path.join(paths.VM, "build-user"), *(["--tests"] if tests else [])]))
     if module and os.path.exists(os.path.join(paths.TOP, "kernel", "Kbuild")):
