@@ -3,13 +3,13 @@
 
 import os
 
-from . import paths, stages, steps, tap
+from . import paths, qtest, stages, steps, tap
 
 SCRIPTS = os.path.join(paths.TOP, "qemu-device", "scripts")
 DEEP_TESTS = os.path.join(paths.TOP, "tests", "deep")
 # QEMU versions besides that of qemu.lock, which the coverage stage tests.
 LOCKS = ("qemu-10.2.lock",)
-# The sanitizers' QEMU is three times as slow.
+# The coverage stage runs the whole list in one process.
 QTEST_SECONDS = 1500
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
@@ -71,9 +71,7 @@ def needing(name, *arguments, lock=None):
 
 def qtest_list(log, qemu, environment=None, slow=False):
     """The device's whole qtest on that QEMU."""
-    words = [os.path.join(qemu, "mmapdemo-test"), "--tap", "-k", *(["-m", "slow"] if slow else [])]
-    return tap.count_tap(*stages.program(words, log, QTEST_SECONDS * (10 if slow else 1), {
-        "QTEST_QEMU_BINARY": os.path.join(qemu, "qemu-system-x86_64"), **(environment or {})}), "qtest")
+    return tap.count_tap(*qtest.tap(qemu, log, environment, slow), "qtest")
 
 
 def run(suite, plan):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from . import guest, machine, paths, session, tap
+from . import guest, machine, paths, qtest as qtests, session, tap
 
 SHOWN_FAILURES = 40
 
@@ -131,8 +131,7 @@ def style(*arguments):
 def qtest(qemu):
     """The device's qtest against the QEMU that was built."""
     def stage(log):
-        return tap.count_tap(*program([os.path.join(qemu, "mmapdemo-test"), "--tap", "-k"], log, 600,
-                                      {"QTEST_QEMU_BINARY": os.path.join(qemu, "qemu-system-x86_64")}), "qtest")
+        return tap.count_tap(*qtests.tap(qemu, log), "qtest")
 
     return stage
 
