@@ -4,10 +4,8 @@
 import re
 
 # Name, pattern.  A pattern starts where the kernel's own text does, so that a test's name or a file name in a trace
-# line does not count.
+# line does not count.  Of two that match the first tells the kind: those that know least are at the end.
 _BAD = [
-    ("BUG", r"\bBUG: |\bkernel BUG at |\bBUG (?!\()[\w-]+ \("),
-    ("WARNING", r"\bWARNING: "),
     ("KASAN", r"\bKASAN: "),
     ("KCSAN", r"\bKCSAN: "),
     ("KMSAN", r"\bKMSAN: "),
@@ -22,7 +20,7 @@ _BAD = [
     ("DMA-API", r"\bDMA-API: (?!preallocated|debugging (?:enabled|disabled)|debug)"),
     ("DMAR fault", r"\bDMAR: .*(?:fault|DRHD: handling)"),
     ("ODEBUG", r"\bODEBUG: (?!selftest passed|\d+ of \d+)"),
-    ("lockdep", r"\b(?:possible (?:circular|recursive|irq lock|deadlock)|inconsistent lock state|bad unlock balance"
+    ("lockdep", r"\b(?:Invalid wait context|possible (?:circular|recursive|irq lock|deadlock)|inconsistent lock state|bad unlock balance"
                 r"|held lock freed|lock held when returning to user space|nested lock was not taken"
                 r"|irq lock inversion|DEBUG_LOCKS_WARN_ON)"),
     ("sleeping function", r"\bsleeping function called from invalid context\b|\bscheduling while atomic\b"),
@@ -33,9 +31,12 @@ _BAD = [
     ("RCU stall", r"\brcu:? .*(?:self-)?detected (?:expedited )?stalls?\b|\bstall on CPU\b"),
     ("x86/PAT", r"\bx86/PAT: .*(?:map pfn|freeing invalid memtype|conflicting memory types|reserve_memtype failed)"),
     ("unreferenced object", r"\bunreferenced object 0x|\bnew suspected memory leaks\b"),
-    ("list corruption", r"\blist_(?:add|del) corruption\b|\blist corruption\b"),
+    ("list corruption", r"\blist_(?:add|del) (?:corruption|double add)\b|\blist corruption\b"),
     ("slab corruption", r"\b(?:Redzone|Poison|Freepointer|Object padding) (?:overwritten|corrupt)\b"),
     ("stack overflow", r"\bstack guard page was hit\b|\bkernel stack overflow\b"),
+    ("usercopy", r"\busercopy: Kernel memory (?:exposure|overwrite) attempt\b"),
+    ("BUG", r"\bBUG: |\bkernel BUG at |\bBUG (?!\()[\w-]+ \("),
+    ("WARNING", r"\bWARNING: "),
     ("segfault of ours", r"\bmmapdemo[\w-]*\[\d+\]: segfault at\b"),
 ]
 _PATTERNS = [(name, re.compile(pattern)) for name, pattern in _BAD]

@@ -194,17 +194,30 @@ def techniques(boots):
 
 
 class Boot:
-    """One guest of the guest stage: name, how it differs from the plain one, which tests."""
+    """One guest of the guest stage: name, how it differs from the plain one, which tests.  command: a line of shell instead
+    of the tests, which prints TAP as they do."""
 
-    def __init__(self, name, tests=(), append=(), iommu=False):
+    def __init__(self, name, tests=(), append=(), iommu=False, command=None, environment=None, files=None, load_module=True,
+                 boot_seconds=120):
         self.name = name
-        self.tests = tests
+        self.boot_seconds = boot_seconds
         self.append = append
         self.iommu = iommu
+        self.job = guest.Job([command] if command else ["mmapdemo-guest-tests", *tests])
+        self.job.environment = environment or {}
+        self.job.files = files or {}
+        self.job.load_module = load_module
+
+    def options(self, accelerator):
+        options = machine.Options()
+        options.accel = accelerator
+        options.append = list(self.append)
+        options.iommu = self.iommu
+        return options
 
 
-def guest_tests(built, accelerator, one, timeout):
-    """Guest tests in one boot."""
+def guest_tests(built, accelerator, one, timeout, judge=None):
+    """Guest tests in one boot.  judge(outcome): a count instead of that of the TAP and of the kernel's messages."""
     def stage(log):
         out = bytearray()
 
@@ -213,18 +226,14 @@ def guest_tests(built, accelerator, one, timeout):
             log.write(data)
             log.flush()
 
-        options = machine.Options()
-        options.accel = accelerator
-        options.append = list(one.append)
-        options.iommu = one.iommu
-        outcome = session.boot(f"test-{one.name}", built, options, guest.Job(["mmapdemo-guest-tests", *one.tests]),
-                               session.Limits(120, timeout), sink)
-        count = tap.count_tap(out.decode("utf-8", "replace"), outcome.status, one.name)
+        outcome = session.boot(f"test-{one.name}", built, one.options(accelerator), one.job,
+                               session.Limits(one.boot_seconds, timeout), sink)
+        count = judge(outcome) if judge else tap.count_tap(out.decode("utf-8", "replace"), outcome.status, one.name)
         if outcome.error:
             last = guest.tail(os.path.join(outcome.directory, "qemu.stderr"), 1)
             count.fail(f"{one.name}: {outcome.error}; {' '.join(last)} "
                        f"(console in {os.path.relpath(outcome.directory)}/console.log)")
-        for kind, lines in outcome.kernel_messages:
+        for kind, lines in outcome.kernel_messages if not judge else ():
             count.fail(f"{one.name}: kernel message: {kind}: {lines[0]}")
         return count
 

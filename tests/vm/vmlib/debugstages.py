@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Stages on the kernels that notice bugs: that they do, and all guest tests with them."""
+
+import os
+
+from . import accel, debugkernel, detectors, parts, paths, stages, steps, tap
+
+# What the guest's own tests are given of time: MMAPDEMO_TEST_SCALE, see tests/guest/harness.c.
+TIME_SCALE = 6
+SECONDS = 2400
+BOOT_SECONDS = 400
+STRICT_IOMMU = ("intel_iommu=on", "iommu.strict=1")
+
+# Objects that nobody points to any more are younger than five seconds when they were lost at the end.
+_LEAK_SCAN = """
+rmmod mmapdemo 2>/dev/null
+echo scan >/sys/kernel/debug/kmemleak
+sleep 5.5
+echo scan >/sys/kernel/debug/kmemleak
+cat /sys/kernel/debug/kmemleak >/results/kmemleak
+"""
+# What boot itself has lost is not ours.
+_LEAK_BEGIN = "echo scan >/sys/kernel/debug/kmemleak; echo clear >/sys/kernel/debug/kmemleak\n"
+
+
+def on_kernel(kernel, function):
+    """Make a stage of function(log, built, accelerator), where built is what a guest of that kernel needs."""
+    def stage(log):
+        count = tap.Count()
+        try:
+            built = parts.build(kernel=kernel)
+        except steps.StepError as err:
+            count.fail(f"{kernel} kernel: {err}: see build/log/kernel.log")
+            return count
+        return function(log, built, accel.choose(os.environ.get("ACCEL", "auto"), built)[0])
+
+    return stage
+
+
+def guest_tests(name, kernel, command="mmapdemo-guest-tests", append=STRICT_IOMMU, iommu=True):
+    """Everything that the command tests, and a look for leaks at its end."""
+    def run(log, built, accelerator):
+        script = command
+        if kernel == "debug":
+            script = f"{_LEAK_BEGIN}{command}\nstatus=$?\n{_LEAK_SCAN}\nexit $status"
+        boot = stages.Boot(name, append=(*debugkernel.kernel_args(kernel), *append), iommu=iommu, command=script,
+                           environment={"MMAPDEMO_TEST_SCALE": str(TIME_SCALE)}, boot_seconds=BOOT_SECONDS)
+        count = stages.guest_tests(built, accelerator, boot, SECONDS)(log)
+        if kernel == "debug":
+            _judge_leaks(count, name)
+        return count
+
+    return on_kernel(kernel, run)
+
+
+def _judge_leaks(count, name):
+    """One more test: what the last scan found."""
+    path = os.path.join(paths.BUILD, "vm", f"test-{name}", "results", "kmemleak")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            found = stream.read()
+    except OSError:
+        count.fail(f"{name}: no_memory_is_lost: no scan was made")
+        return
+    objects = found.count("unreferenced object")
+    if objects:
+        count.fail(f"{name}: no_memory_is_lost: {objects} unreferenced objects: see {os.path.relpath(path)}")
+    else:
+        count.passed += 1
+
+
+def planted(name, kernel, bugs):
+    """Each detector reports the bug that is planted for it."""
+    def run(log, built, accelerator):
+        module = detectors.build_module(built.kernel, log)
+        boot = stages.Boot(name, append=(*debugkernel.kernel_args(kernel), *STRICT_IOMMU), iommu=True,
+                           command=detectors.script(bugs), files={"lib/modules/mmapdemo-planted.ko": module},
+                           load_module=False, boot_seconds=BOOT_SECONDS)
+        return stages.guest_tests(built, accelerator, boot, SECONDS,
+                                  lambda outcome: detectors.judge(bugs, outcome.directory, name))(log)
+
+    return on_kernel(kernel, run)
+
+
+def run(suite, soak=False):
+    suite.run("detectors", planted("detectors", "debug", detectors.DEBUG_BUGS))
+    if not soak:
+        return
+    for bug in detectors.LOCKDEP_BUGS:
+        suite.run(f"detectors-{bug.name}", planted(f"detectors-{bug.name}", "debug", (bug,)))
