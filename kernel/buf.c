@@ -446,6 +446,7 @@ static int buf_alloc(struct mmapdemo_file *mf, struct mmapdemo_buf_alloc *arg)
 		.max_bytes = mmapdemo_max_bytes,
 		.mem_size = mdev->mem.size,
 		.techniques = mmapdemo_techniques(mdev),
+		.ram_types = mmapdemo_memtype_ram_can(),
 		.mem_cache = READ_ONCE(mdev->mem.cache),
 		.coherent_cache = mmapdemo_memtype_coherent(),
 	};

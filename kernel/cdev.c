@@ -297,7 +297,8 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 	arg->out_irq_gap_min_ns = mmapdemo_queue_irq_gap_ns;
 	arg->out_engine = mdev->engine_kind;
 	arg->out_caps = (MMAPDEMO_HAVE_URING && mdev->num_queues ? MMAPDEMO_CAP_URING : 0) |
-			 (MMAPDEMO_HAVE_DMABUF ? MMAPDEMO_CAP_DMABUF : 0);
+			(MMAPDEMO_HAVE_DMABUF ? MMAPDEMO_CAP_DMABUF : 0) |
+			(mmapdemo_memtype_ram_can() ? MMAPDEMO_CAP_RAM_TYPES : 0);
 	arg->out_techniques = mmapdemo_techniques(mdev);
 	arg->out_huge_size = mmapdemo_huge_size(mdev);
 	return 0;

@@ -22,16 +22,23 @@ int mmapdemo_bar_fault_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma,
 	return 0;
 }
 
-/* On x86 the core gives each entry the type that the range is reserved with, asked for or not. */
+/*
+ * On x86 the core gives each entry the type that the range is reserved with, asked for or not. One
+ * that is right tells for all of the buffer: the type does not change while it is allocated.
+ */
 static vm_fault_t insert(struct mmapdemo_buf *buf, struct vm_area_struct *vma, unsigned long addr,
 			 u64 off)
 {
 	vm_fault_t ret = vmf_insert_pfn(vma, addr, (buf->phys + off) >> PAGE_SHIFT);
 	u32 got, shift;
 
-	if (ret != VM_FAULT_NOPAGE || mmapdemo_memtype_of(vma, addr, &got, &shift) ||
-	    got == buf->cache)
+	if (ret != VM_FAULT_NOPAGE || READ_ONCE(buf->type_seen) ||
+	    mmapdemo_memtype_of(vma, addr, &got, &shift))
 		return ret;
+	if (got == buf->cache) {
+		WRITE_ONCE(buf->type_seen, true);
+		return ret;
+	}
 	zap_special_vma_range(vma, addr, PAGE_SIZE);
 	return VM_FAULT_SIGBUS;
 }

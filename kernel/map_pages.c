@@ -19,31 +19,76 @@
 
 #include "mmapdemo_priv.h"
 
-static int pages_alloc(struct mmapdemo_buf *buf)
+/*
+ * Another cache type than write-back has to be that of the pages, in the kernel's own mapping too,
+ * before a process gets an entry: on x86, remap_pfn_range() of RAM ignores the type asked for. The
+ * change also writes the zeroes out of the caches. The list of pages is kept for the way back, which
+ * cannot be let fail for want of memory.
+ */
+static int type_set(struct mmapdemo_buf *buf)
 {
-	buf->vaddr = alloc_pages_exact(buf->object.len, GFP_KERNEL_ACCOUNT | __GFP_ZERO |
-				       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	return buf->vaddr ? 0 : -ENOMEM;
+	unsigned int n = buf->object.len >> PAGE_SHIFT, i;
+	struct page **pages;
+	int ret;
+
+	if (buf->cache == MMAPDEMO_CACHE_WB)
+		return 0;
+	pages = kmalloc_array(n, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		pages[i] = virt_to_page(buf->vaddr + (size_t)i * PAGE_SIZE);
+	ret = mmapdemo_memtype_ram_set(pages, n, buf->cache);
+	if (ret) {
+		kfree(pages);
+		return ret;
+	}
+	buf->pages = pages;
+	return 0;
 }
 
+static int pages_alloc(struct mmapdemo_buf *buf)
+{
+	int ret;
+
+	buf->vaddr = alloc_pages_exact(buf->object.len, GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+				       __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (!buf->vaddr)
+		return -ENOMEM;
+	ret = type_set(buf);
+	if (ret)
+		free_pages_exact(buf->vaddr, buf->object.len);
+	return ret;
+}
+
+/* Pages of another type must not get back to the page allocator: rather they are lost. */
 static void pages_free(struct mmapdemo_buf *buf)
 {
+	unsigned int n = buf->object.len >> PAGE_SHIFT;
+
+	if (buf->pages && WARN_ON(mmapdemo_memtype_ram_reset(buf->pages, n)))
+		return;
+	kfree(buf->pages);
 	free_pages_exact(buf->vaddr, buf->object.len);
 }
 
-/*
- * No other cache type than write-back: on x86 remap_pfn_range() of RAM ignores the one asked for.
- */
+/* As in bar, what was obtained is looked at. */
 static int pages_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
 {
 	unsigned long pfn = virt_to_phys(buf->vaddr + off) >> PAGE_SHIFT;
+	u32 got, shift;
 	int ret;
 
+	vma->vm_page_prot = mmapdemo_memtype_prot_ram(vma->vm_page_prot, buf->cache);
 	ret = remap_pfn_range(vma, vma->vm_start, pfn, vma->vm_end - vma->vm_start,
 			      vma->vm_page_prot);
-	if (!ret)
-		mmapdemo_memtype_disown(vma, 0);
-	return ret;
+	if (ret)
+		return ret;
+	mmapdemo_memtype_disown(vma, 0);
+	if (!mmapdemo_memtype_of(vma, vma->vm_start, &got, &shift) &&
+	    !mmapdemo_memtype_is(got, buf->cache))
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 static int pages_read(struct mmapdemo_buf *buf, u64 off, void *to, size_t len)

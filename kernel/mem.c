@@ -56,14 +56,6 @@ int mmapdemo_mem_init(struct mmapdemo_dev *mdev)
 	return ret;
 }
 
-/* Inside mem->lock: may BAR2 be accessed through its view? If not, -EIO is the answer. */
-bool mmapdemo_mem_usable(struct mmapdemo_mem *mem)
-{
-	lockdep_assert_held(&mem->lock);
-
-	return mem->view && !mem->resetting;
-}
-
 /* When it returns no mapping of a BAR is being made, and none will be before _done(). */
 void mmapdemo_mem_reset_prepare(struct mmapdemo_dev *mdev)
 {

@@ -10,6 +10,10 @@
  * Not for: which type is wanted, see policy.c and mem.c.
  */
 #include <linux/io.h>
+#ifdef CONFIG_X86
+#include <asm/memtype.h>
+#include <asm/set_memory.h>
+#endif
 
 #include "mmapdemo_priv.h"
 
@@ -68,6 +72,26 @@ u32 mmapdemo_memtype_coherent(void)
 {
 	return MMAPDEMO_CACHE_WB;
 }
+
+/* Without PAT, WC means UC-minus; pages out of the kernel's mapping have no type to change. */
+bool mmapdemo_memtype_ram_can(void)
+{
+	return pat_enabled() && !IS_ENABLED(CONFIG_HIGHMEM);
+}
+
+int mmapdemo_memtype_ram_set(struct page **pages, unsigned int num, u32 cache)
+{
+	int ret = cache == MMAPDEMO_CACHE_WC ? set_pages_array_wc(pages, num) :
+					       set_pages_array_uc(pages, num);
+
+	/* Some other part of the kernel has a type for them (EBUSY): not the caller's business. */
+	return ret && ret != -ENOMEM ? -EOPNOTSUPP : ret;
+}
+
+int mmapdemo_memtype_ram_reset(struct page **pages, unsigned int num)
+{
+	return set_pages_array_wb(pages, num);
+}
 #else
 static int cache_of_prot(pgprot_t prot, u32 *cache)
 {
@@ -98,6 +122,21 @@ int mmapdemo_memtype_reserve_regs(struct mmapdemo_dev *mdev)
 u32 mmapdemo_memtype_coherent(void)
 {
 	return MMAPDEMO_CACHE_DEFAULT;
+}
+
+bool mmapdemo_memtype_ram_can(void)
+{
+	return false;
+}
+
+int mmapdemo_memtype_ram_set(struct page **pages, unsigned int num, u32 cache)
+{
+	return -EOPNOTSUPP;
+}
+
+int mmapdemo_memtype_ram_reset(struct page **pages, unsigned int num)
+{
+	return 0;
 }
 #endif
 
@@ -141,6 +180,28 @@ pgprot_t mmapdemo_memtype_prot(pgprot_t prot, u32 cache)
 	default:
 		return prot;
 	}
+}
+
+/*
+ * x86 keeps UC of RAM as UC-minus. The two differ where a memory type range register says WC, which
+ * none does of RAM.
+ */
+pgprot_t mmapdemo_memtype_prot_ram(pgprot_t prot, u32 cache)
+{
+	switch (cache) {
+	case MMAPDEMO_CACHE_WC:
+		return pgprot_writecombine(prot);
+	case MMAPDEMO_CACHE_UC:
+		return pgprot_noncached(prot);
+	default:
+		return prot;
+	}
+}
+
+/* Is @got, of an entry that shows RAM, what was asked for? */
+bool mmapdemo_memtype_is(u32 got, u32 cache)
+{
+	return got == cache || (cache == MMAPDEMO_CACHE_UC && got == MMAPDEMO_CACHE_UC_MINUS);
 }
 
 /**

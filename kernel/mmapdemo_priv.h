@@ -319,9 +319,10 @@ struct mmapdemo_buf {
 
 	/* by technique */
 	void *vaddr;			/* pages, vmalloc, coherent */
-	struct page **pages;		/* noncontig, userptr: all of them, in order */
+	struct page **pages;		/* noncontig, userptr, pages of a type: all, in order */
 	struct mm_struct *mm;		/* userptr: whose they are; mmgrab() */
 	phys_addr_t phys;		/* whatever is in a BAR */
+	bool type_seen;			/* bar_fault: an entry had the cache type that it must */
 
 	/* Bus addresses, one for each 1 << bus_shift bytes. Set once, under dma_lock. */
 	struct mutex dma_lock;
@@ -569,8 +570,21 @@ int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cac
 int mmapdemo_memtype_of_pmd(pmd_t pmd, u32 *cache);
 void mmapdemo_memtype_disown(struct vm_area_struct *vma, phys_addr_t phys);
 u32 mmapdemo_memtype_coherent(void);
+bool mmapdemo_memtype_ram_can(void);
+int mmapdemo_memtype_ram_set(struct page **pages, unsigned int num, u32 cache);
+int mmapdemo_memtype_ram_reset(struct page **pages, unsigned int num);
+pgprot_t mmapdemo_memtype_prot_ram(pgprot_t prot, u32 cache);
+bool mmapdemo_memtype_is(u32 got, u32 cache);
 
 /* --- mem.c ------------------------------------------------------------------------------- */
+
+/* Inside mem->lock: may BAR2 be accessed through its view? If not, -EIO is the answer. */
+static inline bool mmapdemo_mem_usable(struct mmapdemo_mem *mem)
+{
+	lockdep_assert_held(&mem->lock);
+
+	return mem->view && !mem->resetting;
+}
 
 int mmapdemo_mem_init(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_exit(struct mmapdemo_dev *mdev);
@@ -578,7 +592,6 @@ phys_addr_t mmapdemo_mem_alloc(struct mmapdemo_mem *mem, u64 len, u64 align);
 void mmapdemo_mem_free(struct mmapdemo_mem *mem, phys_addr_t phys, u64 len);
 void mmapdemo_mem_reset_prepare(struct mmapdemo_dev *mdev);
 void mmapdemo_mem_reset_done(struct mmapdemo_dev *mdev);
-bool mmapdemo_mem_usable(struct mmapdemo_mem *mem);
 int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len);
 int mmapdemo_mem_clean(struct mmapdemo_dev *mdev);
 u64 mmapdemo_mem_free_bytes(struct mmapdemo_dev *mdev);

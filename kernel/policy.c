@@ -7,14 +7,6 @@
  */
 #include "policy.h"
 
-/* `off + len` and `size - len` could both wrap: compare before subtracting. */
-int mmapdemo_range_check(__u64 off, __u64 len, __u64 size)
-{
-	if (off > size || len > size - off)
-		return -EINVAL;
-	return 0;
-}
-
 int mmapdemo_who_check(const struct mmapdemo_object *obj, __u32 access)
 {
 	if ((obj->attrs & MMAPDEMO_OBJ_RAW) && !(access & MMAPDEMO_WHO_RAW))

@@ -116,7 +116,13 @@ struct mmapdemo_verdict {
 	bool may_pin;		/* get_user_pages() may hold its pages, past the mapping's end */
 };
 
-int mmapdemo_range_check(__u64 off, __u64 len, __u64 size);
+/* `off + len` and `size - len` could both wrap: compare before subtracting. Also in page faults. */
+static inline int mmapdemo_range_check(__u64 off, __u64 len, __u64 size)
+{
+	if (off > size || len > size - off)
+		return -EINVAL;
+	return 0;
+}
 
 /* The check that needs no request: may this caller name this object at all? */
 int mmapdemo_who_check(const struct mmapdemo_object *obj, __u32 access);

@@ -191,7 +191,7 @@ static void alloc_refused(int fd)
 	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, 0, 0, 1ULL << 40, &a), -EINVAL);
 	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_VMALLOC, 0, 0, info_get(fd).out_max_bytes + 1,
 				&a), -EDQUOT);
-	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, MMAPDEMO_CACHE_WC, 0, PAGE, &a),
+	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_VMALLOC, MMAPDEMO_CACHE_WC, 0, PAGE, &a),
 		  -EOPNOTSUPP);
 }
 

@@ -58,6 +58,84 @@ static void noncontig_page_outlives_buffer_in_a_pipe(const void *arg)
 	CHECK_EQ(differs(back, PAGE, 9), PAGE);
 }
 
+/* --- cache types of PAGES -------------------------------------------------------------------------- */
+
+static int ram_types_get(void)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc a;
+
+	if (info_get(fd).out_caps & MMAPDEMO_CAP_RAM_TYPES)
+		return fd;
+	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, MMAPDEMO_CACHE_WC, 0, PAGE, &a), -EOPNOTSUPP);
+	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, MMAPDEMO_CACHE_UC, 0, PAGE, &a), -EOPNOTSUPP);
+	test_skip("this platform cannot change the type of RAM");
+}
+
+/* x86 keeps UC of RAM as UC-minus. */
+static void pages_of_type(u32 cache, u32 in_entry)
+{
+	int fd = ram_types_get();
+	u32 dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, 3 * PAGE).out_handle;
+	struct mmapdemo_buf_alloc a;
+	char *p, back[64];
+
+	CHECK_OK(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, cache, 0, 3 * PAGE, &a));
+	CHECK_EQ(a.out_cache, cache);
+	CHECK_EQ(buf_info(fd, a.out_handle).out_cache, cache);
+	p = map_rw(fd, 3 * PAGE, a.out_offset);
+	CHECK_EQ(map_info(fd, p).out_cache, in_entry);
+	CHECK_EQ(map_info(fd, p + 2 * PAGE).out_cache, in_entry);
+	CHECK_EQ(first_not(p, 3 * PAGE, 0), 3 * PAGE);
+	fill(p, 3 * PAGE, 21);
+	CHECK_EQ(CHECK_SYS(pread(fd, back, 64, a.out_offset)), 64);
+	CHECK(!memcmp(back, p, 64));
+	CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, a.out_handle, 0, dev, 0, 3 * PAGE, NULL));
+	memset(p, 0, 3 * PAGE);
+	CHECK_OK(dma_copy(fd, MMAPDEMO_DMA_FROM_DEVICE, a.out_handle, 0, dev, 0, 3 * PAGE, NULL));
+	CHECK_EQ(differs(p, 3 * PAGE, 21), 3 * PAGE);
+	CHECK_SYS(mprotect(p, PAGE, PROT_READ));
+	CHECK_SYS(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+	CHECK_EQ(map_info(fd, p).out_cache, in_entry);
+}
+
+static void pages_write_combining(const void *arg)
+{
+	(void)arg;
+	pages_of_type(MMAPDEMO_CACHE_WC, MMAPDEMO_CACHE_WC);
+}
+
+static void pages_uncached(const void *arg)
+{
+	(void)arg;
+	pages_of_type(MMAPDEMO_CACHE_UC, MMAPDEMO_CACHE_UC_MINUS);
+}
+
+/* A page that kept its type would be noticed by the kernel when it is mapped write-back. */
+static void pages_are_write_back_again_when_reused(const void *arg)
+{
+	int fd = ram_types_get();
+	u64 len = info_get(fd).out_max_contig;
+	struct mmapdemo_buf_alloc a;
+	char *p;
+
+	(void)arg;
+	for (int i = 0; i < 12; i++) {
+		static const u32 types[] = {
+			MMAPDEMO_CACHE_WC, MMAPDEMO_CACHE_WB, MMAPDEMO_CACHE_UC, MMAPDEMO_CACHE_WB,
+		};
+		u32 type = types[i % 4];
+
+		CHECK_OK(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, type, 0, len, &a));
+		p = map_rw(fd, len, a.out_offset);
+		if (type == MMAPDEMO_CACHE_WB)
+			CHECK_EQ(map_info(fd, p + len - PAGE).out_cache, MMAPDEMO_CACHE_WB);
+		CHECK_EQ(touch_write(p, 1), 0);
+		unmap(p, len);
+		CHECK_OK(buf_free(fd, a.out_handle));
+	}
+}
+
 /* --- BUF_SYNC ------------------------------------------------------------------------------------- */
 
 static int sync_buf(int fd, u32 handle, u32 flags, u64 off, u64 len)
@@ -134,6 +212,9 @@ void register_technique_memory(void)
 {
 	TEST_ADD(noncontig_larger_than_any_contiguous_buffer);
 	TEST_ADD(noncontig_page_outlives_buffer_in_a_pipe);
+	TEST_ADD(pages_write_combining);
+	TEST_ADD(pages_uncached);
+	TEST_ADD(pages_are_write_back_again_when_reused);
 	TEST_ADD(buf_sync_of_every_technique);
 	TEST_ADD(buf_sync_bad_arguments);
 	TEST_ADD(buf_sync_after_a_transfer_keeps_its_bytes);
