@@ -626,7 +626,8 @@ static void dma_timed_list_eopnotsupp(const void *arg)
 		struct pair p = pair_get(MMAPDEMO_TECH_VMALLOC, len);
 		struct mmapdemo_dma_submit s = {
 			.flags = MMAPDEMO_DMA_TIMED, .repeat = 2, .len = len,
-			.direction = MMAPDEMO_DMA_TO_DEVICE, .mem_handle = p.mem, .dev_handle = p.dev,
+			.direction = MMAPDEMO_DMA_TO_DEVICE, .mem_handle = p.mem,
+			.dev_handle = p.dev,
 		};
 
 		memset(p.m, i, len);

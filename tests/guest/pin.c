@@ -200,10 +200,12 @@ static void pin_of_read_only_memory_is_read_only(const void *arg)
 	memset(p.d, 0x11, LEN);
 	CHECK_RET(from_device(&p, handle, 0, LEN), -EACCES);
 	CHECK_EQ(differs(m, LEN, 1), LEN);
-	CHECK_RET(window_try_create(p.fd, handle, MMAPDEMO_WINDOW_WRITE, 0, PAGE, &window), -EACCES);
+	CHECK_RET(window_try_create(p.fd, handle, MMAPDEMO_WINDOW_WRITE, 0, PAGE, &window),
+		  -EACCES);
 	CHECK_RET(window_try_create(p.fd, handle, WINDOW_RW, 0, PAGE, &window), -EACCES);
 	if (!window_is_refused_here(MMAPDEMO_TECH_VMALLOC))
-		CHECK_OK(window_destroy(p.fd, window_get(p.fd, handle, MMAPDEMO_WINDOW_READ, 0, PAGE)));
+		CHECK_OK(window_destroy(p.fd, window_get(p.fd, handle, MMAPDEMO_WINDOW_READ, 0,
+							 PAGE)));
 	/* Neither does the kernel's text change. */
 	handle = buf_pin(p.fd, text, PAGE, MMAPDEMO_PIN_READ_ONLY);
 	CHECK_OK(to_device(&p, handle, 0, PAGE));
@@ -278,7 +280,8 @@ static void pin_of_huge_pages_moves_every_byte(const void *arg)
 	if (!ret) {
 		CHECK_OK(dma_copy(p.fd, MMAPDEMO_DMA_TO_DEVICE, handle, 0, dev, 0, 2 * MIB, NULL));
 		memset(m, 0, 2 * MIB);
-		CHECK_OK(dma_copy(p.fd, MMAPDEMO_DMA_FROM_DEVICE, handle, 0, dev, 0, 2 * MIB, NULL));
+		CHECK_OK(dma_copy(p.fd, MMAPDEMO_DMA_FROM_DEVICE, handle, 0, dev, 0, 2 * MIB,
+				  NULL));
 		CHECK_EQ(differs(m, 2 * MIB, 1), 2 * MIB);
 		CHECK_OK(buf_free(p.fd, handle));
 	}

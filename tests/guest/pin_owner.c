@@ -89,7 +89,8 @@ static void lets_go(char *m, int how)
 		CHECK_SYS(madvise(m, LEN, MADV_DONTNEED));
 		break;
 	case 2:
-		CHECK_SYS(mmap(m, LEN, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0));
+		CHECK_SYS(mmap(m, LEN, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE,
+			       -1, 0));
 		break;
 	default:
 		madvise(m, LEN, MADV_FREE);
