@@ -26,6 +26,7 @@ static const struct {
 	{ MMAPDEMO_TECH_VMALLOC, "vmalloc" },
 	{ MMAPDEMO_TECH_COHERENT, "coherent" },
 	{ MMAPDEMO_TECH_BAR_FAULT, "bar_fault" },
+	{ MMAPDEMO_TECH_BAR_HUGE, "bar_huge" },
 	{ MMAPDEMO_TECH_NONCONTIG, "noncontig" },
 };
 
