@@ -131,7 +131,7 @@ static void submit_wait_in_the_same_call_sleeps(const void *arg)
 
 		submit_do(fd, q, d, c, 4);
 		CHECK(now_ns() - start > 20 * MS);
-		/* Asleep for the last of them, not for each. */
+		/* They end at once, and so are told of at once. */
 		CHECK_EQ(irqs_of(fd, q), round + 1);
 	}
 	for (int i = 0; i < 4; i++)
