@@ -8,6 +8,7 @@
 #include <linux/io.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "mmapdemo_priv.h"
 
@@ -136,7 +137,8 @@ static int mem_zero_chunk(struct mmapdemo_mem *mem, u64 start, u64 len)
 
 	down_read(&mem->lock);
 	if (mmapdemo_mem_usable(mem))
-		memset_io(mem->view + start, 0, len);
+		/* memset_io() would go byte by byte on processors that do not call that fast. */
+		memset64((__force u64 *)(mem->view + start), 0, len / sizeof(u64));
 	else
 		ret = -EIO;
 	up_read(&mem->lock);
