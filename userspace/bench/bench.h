@@ -260,6 +260,9 @@ int mmb_mem_get(struct mmb_session *s, uint32_t kind, struct mmb_mem **mem);
  */
 int mmb_mem_alloc(struct mmd_device *dev, uint32_t kind, uint64_t len, struct mmd_buf *buf);
 
+/** mmb_mem_has() - whether there are buffers of this kind here. */
+bool mmb_mem_has(struct mmd_device *dev, uint32_t kind);
+
 /** mmb_mem_name() - "bar", "fault_around" and so on, for ids and tables. */
 const char *mmb_mem_name(uint32_t kind);
 

@@ -188,7 +188,7 @@ static enum mmb_rc two_figures(struct mmb_arm *arm, double *first, double *secon
 
 #define LONG_TOLERANCE	0.01
 
-static enum mmb_rc count_arm(struct mmb_arm *arm)
+enum mmb_rc mmb_icount_count(struct mmb_arm *arm)
 {
 	double first = 0, second = 0;
 	enum mmb_rc rc = warm_up(arm);
@@ -213,6 +213,6 @@ enum mmb_rc mmb_icount_run(struct mmb_case *c)
 
 	for (size_t i = 0; i < c->n_arms && !rc; i++)
 		if (!c->arm[i].skip)
-			rc = count_arm(&c->arm[i]);
+			rc = mmb_icount_count(&c->arm[i]);
 	return rc;
 }

@@ -48,4 +48,7 @@ double mmb_icount_loop(void);
  */
 enum mmb_rc mmb_icount_run(struct mmb_case *c);
 
+/** mmb_icount_count() - the same for one arm, for cases that have more to do in between. */
+enum mmb_rc mmb_icount_count(struct mmb_arm *arm);
+
 #endif /* MMB_ICOUNT_H */

@@ -71,26 +71,26 @@ const char *mmb_mem_why(int err)
 	}
 }
 
-/* The first four are in every driver there ever was; INFO lists what came later. */
-static bool has_technique(struct mmd_device *dev, uint32_t technique)
-{
-	struct mmd_info info;
-
-	if (technique <= MMAPDEMO_TECH_COHERENT)
-		return true;
-	return !mmd_info(dev, &info) && info.techniques & 1u << technique;
-}
-
 static uint32_t technique_of(uint32_t kind)
 {
 	return kind == MMB_FAULT_AROUND ? MMAPDEMO_TECH_BAR_FAULT : kind;
+}
+
+/* The first four are in every driver there ever was; INFO lists what came later. */
+bool mmb_mem_has(struct mmd_device *dev, uint32_t kind)
+{
+	struct mmd_info info;
+
+	if (technique_of(kind) <= MMAPDEMO_TECH_COHERENT)
+		return true;
+	return !mmd_info(dev, &info) && info.techniques & 1u << technique_of(kind);
 }
 
 int mmb_mem_alloc(struct mmd_device *dev, uint32_t kind, uint64_t len, struct mmd_buf *buf)
 {
 	uint32_t flags = kind == MMB_FAULT_AROUND ? MMAPDEMO_BUF_FAULT_AROUND : 0;
 
-	if (!has_technique(dev, technique_of(kind)))
+	if (!mmb_mem_has(dev, kind))
 		return -EOPNOTSUPP;
 	return mmd_buf_alloc(dev, technique_of(kind), len, MMAPDEMO_CACHE_DEFAULT, flags, buf);
 }
@@ -100,7 +100,7 @@ static int pin(struct mmd_device *dev, uint64_t len, struct mmb_mem *m)
 	void *p;
 	int err;
 
-	if (!has_technique(dev, MMAPDEMO_TECH_USERPTR))
+	if (!mmb_mem_has(dev, MMAPDEMO_TECH_USERPTR))
 		return -EOPNOTSUPP;
 	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (p == MAP_FAILED)

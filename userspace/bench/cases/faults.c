@@ -106,13 +106,14 @@ static enum mmb_rc map_end(struct mmb_arm *arm, uint64_t ops)
 
 /*
  * Where faults are counted: in a whole unit of the mapping, wherever that lies, with its page of the
- * page table there already. For huge entries: the second whole one.
+ * page table there already; and where a group of pages that one fault makes present begins.
  */
 static uint64_t first_off(const struct mapping *m)
 {
-	uint64_t at = (uintptr_t)m->map.ptr, unit = (at + UNIT_LEN - 1) / UNIT_LEN * UNIT_LEN;
+	uint64_t at = (uintptr_t)m->map.ptr, step = (uint64_t)m->way->pages * MMB_PAGE;
+	uint64_t off = (at + UNIT_LEN - 1) / UNIT_LEN * UNIT_LEN - at;
 
-	return unit - at;
+	return (off + step - 1) / step * step;
 }
 
 static enum mmb_rc fault_before(struct mmb_arm *arm, uint64_t ops)

@@ -122,7 +122,6 @@ static struct mmb_arm *add_arm(struct mmb_case *c, uint32_t kind)
 	const char *name = mmb_mem_name(kind);
 	const char *what = MMB_TEXT("%s, %s", name, MMB_SIZE_NAME(c->len));
 	struct mmb_arm *arm;
-	int err;
 
 	if (c->ops->icount) {
 		arm = mmb_icount_arm(c, MMB_TEXT("P1.instructions.whole.%s", name), what, whole_run, 1);
@@ -136,9 +135,8 @@ static struct mmb_arm *add_arm(struct mmb_case *c, uint32_t kind)
 	}
 	arm->tag = kind;
 	arm->bytes = c->len;
-	err = take(c, kind);
-	if (err)
-		arm->skip = mmb_mem_why(err);
+	if (!mmb_mem_has(c->s->dev, kind))
+		arm->skip = mmb_mem_why(-EOPNOTSUPP);
 	return arm;
 }
 
@@ -211,6 +209,21 @@ static enum mmb_rc verify(struct mmb_case *c)
 	return rc;
 }
 
+/* Each proven while it has the buffer: clearing 128 MiB for the next one takes as long as all batches. */
+static enum mmb_rc count_run(struct mmb_case *c)
+{
+	enum mmb_rc rc = MMB_OK;
+
+	for (size_t i = 0; i < c->n_arms && !rc; i++) {
+		if (c->arm[i].skip)
+			continue;
+		rc = mmb_icount_count(&c->arm[i]);
+		if (!rc)
+			rc = check(&c->arm[i]);
+	}
+	return rc;
+}
+
 static void teardown(struct mmb_case *c)
 {
 	if (!c->priv)
@@ -225,8 +238,8 @@ static const struct mmb_case_ops time_ops = {
 };
 
 static const struct mmb_case_ops count_ops = {
-	.group = &count_group, .icount = true, .setup = setup, .run = mmb_icount_run,
-	.verify = verify, .teardown = teardown,
+	.group = &count_group, .icount = true, .setup = setup, .run = count_run,
+	.teardown = teardown,
 };
 
 void mmb_plan_whole_bar(struct mmb_plan *plan, const struct mmb_options *opt)
