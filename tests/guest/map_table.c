@@ -190,11 +190,10 @@ static const char *const cache_names[] = { "", "WB", "WC", "UC", "UC-" };
 
 static void cache_add(struct row *r, const char *text)
 {
-	if (!strstr(r->cache, text))
-		strcat(strcat(r->cache, r->cache[0] ? ", " : ""), text);
+	strcat(strcat(r->cache, r->cache[0] ? ", " : ""), text);
 }
 
-/* What is granted, if the page-table entry has it. */
+/* What is granted, and what the page-table entry has where that is called otherwise. */
 static void see_cache(struct row *r)
 {
 	struct mmapdemo_buf_alloc a;
@@ -213,15 +212,20 @@ static void see_cache(struct row *r)
 	}
 	for (u32 c = MMAPDEMO_CACHE_WB; c <= MMAPDEMO_CACHE_UC; c++) {
 		int ret = buf_try_alloc(table_fd, r->s->technique, c, r->s->alloc_flags, PAGE, &a);
-		char *p;
+		char *p, text[48];
+		u32 got;
 
 		busy |= ret == -EBUSY;
 		if (ret)
 			continue;
 		p = map_rw(table_fd, PAGE, a.out_offset);
 		CHECK_EQ(touch_read(p, NULL), 0);
-		if (map_info(table_fd, p).out_cache == c)
-			cache_add(r, cache_names[c]);
+		got = map_info(table_fd, p).out_cache;
+		if (got == c)
+			SAY(text, "%s", cache_names[c]);
+		else
+			SAY(text, "%s (%s in the entry)", cache_names[c], cache_names[got]);
+		cache_add(r, text);
 		unmap(p, PAGE);
 		CHECK_OK(buf_free(table_fd, a.out_handle));
 	}
