@@ -20,6 +20,13 @@
 
 #define MAX_DEVICES	256
 
+/* Minors of the second nodes come after those of all first ones. */
+#ifdef HAVE_MMAP_PREPARE
+#define NUM_MINORS	(2 * MAX_DEVICES)
+#else
+#define NUM_MINORS	MAX_DEVICES
+#endif
+
 static dev_t first_devt;
 static DEFINE_IDA(instances);
 static atomic_t num_devs;
@@ -101,9 +108,8 @@ static int file_clean_mem(struct mmapdemo_file *mf)
 	return ret;
 }
 
-static int mmapdemo_open(struct inode *inode, struct file *file)
+static int dev_open(struct mmapdemo_dev *mdev, struct file *file)
 {
-	struct mmapdemo_dev *mdev = container_of(inode->i_cdev, struct mmapdemo_dev, cdev);
 	struct mmapdemo_file *mf;
 	int ret;
 
@@ -136,6 +142,11 @@ del:
 free:
 	kfree(mf);
 	return ret;
+}
+
+static int mmapdemo_open(struct inode *inode, struct file *file)
+{
+	return dev_open(container_of(inode->i_cdev, struct mmapdemo_dev, cdev), file);
 }
 
 /* The whole of BAR2 was this file's: what it left there is not for the next one. */
@@ -240,20 +251,78 @@ static loff_t mmapdemo_llseek(struct file *file, loff_t off, int whence)
 	return generic_file_llseek_size(file, off, whence, LLONG_MAX, 4 * PAGE_SIZE);
 }
 
+#define FOPS_COMMON \
+	.owner = THIS_MODULE, \
+	.release = mmapdemo_release, \
+	.read = mmapdemo_read, \
+	.write = mmapdemo_write, \
+	.llseek = mmapdemo_llseek, \
+	.get_unmapped_area = mmapdemo_get_unmapped_area, \
+	.poll = mmapdemo_poll, \
+	.unlocked_ioctl = mmapdemo_ioctl, \
+	.compat_ioctl = compat_ptr_ioctl, \
+	.uring_cmd = mmapdemo_uring_cmd
+
 static const struct file_operations mmapdemo_fops = {
-	.owner = THIS_MODULE,
 	.open = mmapdemo_open,
-	.release = mmapdemo_release,
-	.read = mmapdemo_read,
-	.write = mmapdemo_write,
-	.llseek = mmapdemo_llseek,
 	.mmap = mmapdemo_mmap,
-	.get_unmapped_area = mmapdemo_get_unmapped_area,
-	.poll = mmapdemo_poll,
-	.unlocked_ioctl = mmapdemo_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.uring_cmd = mmapdemo_uring_cmd,
+	FOPS_COMMON
 };
+
+#ifdef HAVE_MMAP_PREPARE
+static int mmapdemo_prepare_open(struct inode *inode, struct file *file)
+{
+	return dev_open(container_of(inode->i_cdev, struct mmapdemo_dev, prepare_cdev), file);
+}
+
+/* A node of its own: the core refuses a file that has both. */
+static const struct file_operations mmapdemo_prepare_fops = {
+	.open = mmapdemo_prepare_open,
+	.mmap_prepare = mmapdemo_mmap_prepare,
+	FOPS_COMMON
+};
+
+/*
+ * /dev/mmapdemo-prepareN, the same device with the other way to map. It opens nothing that the first
+ * node does not, and lives as long.
+ */
+static int prepare_node_add(struct mmapdemo_dev *mdev)
+{
+	dev_t devt = first_devt + MAX_DEVICES + mdev->instance;
+	struct device *dev;
+	int ret;
+
+	cdev_init(&mdev->prepare_cdev, &mmapdemo_prepare_fops);
+	mdev->prepare_cdev.owner = THIS_MODULE;
+	cdev_set_parent(&mdev->prepare_cdev, &mdev->dev.kobj);
+	ret = cdev_add(&mdev->prepare_cdev, devt, 1);
+	if (ret)
+		return ret;
+	dev = device_create(&mmapdemo_class, &mdev->dev, devt, NULL, "mmapdemo-prepare%d",
+			    mdev->instance);
+	if (IS_ERR(dev)) {
+		cdev_del(&mdev->prepare_cdev);
+		return PTR_ERR(dev);
+	}
+	mdev->prepare_dev = dev;
+	return 0;
+}
+
+static void prepare_node_del(struct mmapdemo_dev *mdev)
+{
+	device_unregister(mdev->prepare_dev);
+	cdev_del(&mdev->prepare_cdev);
+}
+#else
+static int prepare_node_add(struct mmapdemo_dev *mdev)
+{
+	return 0;
+}
+
+static void prepare_node_del(struct mmapdemo_dev *mdev)
+{
+}
+#endif
 
 /* --- INFO ----------------------------------------------------------------------------------- */
 
@@ -301,6 +370,9 @@ int mmapdemo_ioctl_info(struct mmapdemo_file *mf, struct mmapdemo_info *arg)
 			(mmapdemo_memtype_ram_can() ? MMAPDEMO_CAP_RAM_TYPES : 0);
 	arg->out_techniques = mmapdemo_techniques(mdev);
 	arg->out_huge_size = mmapdemo_huge_size(mdev);
+#ifdef HAVE_MMAP_PREPARE
+	arg->out_caps |= MMAPDEMO_CAP_MMAP_PREPARE;
+#endif
 	return 0;
 }
 
@@ -406,14 +478,23 @@ put:
 /* From now on anything can happen: the last step of probe. */
 int mmapdemo_node_add(struct mmapdemo_dev *mdev)
 {
+	int ret;
+
 	cdev_init(&mdev->cdev, &mmapdemo_fops);
 	mdev->cdev.owner = THIS_MODULE;
-	return cdev_device_add(&mdev->cdev, &mdev->dev);
+	ret = cdev_device_add(&mdev->cdev, &mdev->dev);
+	if (ret)
+		return ret;
+	ret = prepare_node_add(mdev);
+	if (ret)
+		cdev_device_del(&mdev->cdev, &mdev->dev);
+	return ret;
 }
 
-/* Nothing new comes by way of the node; who is in open() at this moment finds out in file_add(). */
+/* Nothing new comes by way of the nodes; who is in open() at this moment finds out in file_add(). */
 void mmapdemo_node_del(struct mmapdemo_dev *mdev)
 {
+	prepare_node_del(mdev);
 	cdev_device_del(&mdev->cdev, &mdev->dev);
 }
 
@@ -421,7 +502,10 @@ int __init mmapdemo_cdev_init(void)
 {
 	int ret;
 
-	ret = alloc_chrdev_region(&first_devt, 0, MAX_DEVICES, "mmapdemo");
+#ifdef HAVE_MMAP_PREPARE
+	mmapdemo_mmap_init();
+#endif
+	ret = alloc_chrdev_region(&first_devt, 0, NUM_MINORS, "mmapdemo");
 	if (ret)
 		return ret;
 	ret = class_register(&mmapdemo_class);
@@ -437,7 +521,7 @@ int __init mmapdemo_cdev_init(void)
 unregister_class:
 	class_unregister(&mmapdemo_class);
 unregister_region:
-	unregister_chrdev_region(first_devt, MAX_DEVICES);
+	unregister_chrdev_region(first_devt, NUM_MINORS);
 	return ret;
 }
 
@@ -450,6 +534,6 @@ void mmapdemo_cdev_exit(void)
 	WARN_ON(!wait_event_timeout(devs_released, !atomic_read(&num_devs), 30 * HZ));
 	kern_unmount(inode_mnt);
 	class_unregister(&mmapdemo_class);
-	unregister_chrdev_region(first_devt, MAX_DEVICES);
+	unregister_chrdev_region(first_devt, NUM_MINORS);
 	ida_destroy(&instances);
 }

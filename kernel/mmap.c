@@ -77,7 +77,9 @@ static void vm_open(struct vm_area_struct *vma)
 /* Its page-table entries are gone already. The file stays open until we have returned. */
 static void vm_close(struct vm_area_struct *vma)
 {
-	map_put(vma->vm_private_data);
+	/* None: it could not be filled, see vm_mapped(). */
+	if (vma->vm_private_data)
+		map_put(vma->vm_private_data);
 }
 
 static vm_fault_t vm_fault(struct vm_fault *vmf)
@@ -154,10 +156,31 @@ static const struct vm_operations_struct vm_ops_fixed = {
 	.mremap = vm_mremap_refuse,
 };
 
+static const struct vm_operations_struct *const vm_ops_all[] = {
+	&vm_ops_filled, &vm_ops_fault, &vm_ops_fixed,
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	&vm_ops_huge,
+#endif
+};
+
+#ifdef HAVE_MMAP_PREPARE
+/* The same with .mapped, which the core wants to see nowhere but behind .mmap_prepare. */
+static struct vm_operations_struct vm_ops_prepared[ARRAY_SIZE(vm_ops_all)] __ro_after_init;
+#endif
+
 static bool is_ours(const struct vm_area_struct *vma)
 {
-	return vma->vm_ops == &vm_ops_filled || vma->vm_ops == &vm_ops_fault ||
-	       vma->vm_ops == &vm_ops_huge || vma->vm_ops == &vm_ops_fixed;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vm_ops_all); i++) {
+		if (vma->vm_ops == vm_ops_all[i])
+			return true;
+#ifdef HAVE_MMAP_PREPARE
+		if (vma->vm_ops == &vm_ops_prepared[i])
+			return true;
+#endif
+	}
+	return false;
 }
 
 /* --- mmap(2) -------------------------------------------------------------------------------- */
@@ -166,20 +189,24 @@ static bool is_ours(const struct vm_area_struct *vma)
  * The core decides with READ_IMPLIES_EXEC (personality(2)) that a readable mapping is to be
  * executable too: VM_EXEC says so here, whether the process asked for it or not, and is refused.
  */
-static u32 access_of_vma(const struct vm_area_struct *vma)
+static u32 access_of(vm_flags_t flags)
 {
-	return (vma->vm_flags & VM_READ ? MMAPDEMO_ACC_READ : 0) |
-	       (vma->vm_flags & VM_WRITE ? MMAPDEMO_ACC_WRITE : 0) |
-	       (vma->vm_flags & VM_EXEC ? MMAPDEMO_ACC_EXEC : 0) |
-	       (vma->vm_flags & VM_SHARED ? MMAPDEMO_ACC_SHARED : 0);
+	return (flags & VM_READ ? MMAPDEMO_ACC_READ : 0) |
+	       (flags & VM_WRITE ? MMAPDEMO_ACC_WRITE : 0) |
+	       (flags & VM_EXEC ? MMAPDEMO_ACC_EXEC : 0) |
+	       (flags & VM_SHARED ? MMAPDEMO_ACC_SHARED : 0);
 }
 
 /* VM_MAY* decide what mprotect() can do later: without them it would undo the refusal. */
-static void vma_restrict(struct vm_area_struct *vma, const struct mmapdemo_verdict *verdict)
+static vm_flags_t flags_refused(const struct mmapdemo_verdict *verdict)
 {
-	vm_flags_clear(vma, VM_MAYEXEC | (verdict->may_write ? 0 : VM_MAYWRITE));
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | (verdict->inherit ? 0 : VM_DONTCOPY) |
-		     (verdict->may_pin ? 0 : VM_IO));
+	return VM_MAYEXEC | (verdict->may_write ? 0 : VM_MAYWRITE);
+}
+
+static vm_flags_t flags_added(const struct mmapdemo_verdict *verdict)
+{
+	return VM_DONTEXPAND | VM_DONTDUMP | (verdict->inherit ? 0 : VM_DONTCOPY) |
+	       (verdict->may_pin ? 0 : VM_IO);
 }
 
 static const struct vm_operations_struct *vm_ops_of(const struct mmapdemo_technique *tech,
@@ -192,38 +219,69 @@ static const struct vm_operations_struct *vm_ops_of(const struct mmapdemo_techni
 	return tech->fault ? &vm_ops_fault : &vm_ops_filled;
 }
 
-static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
-		      struct vm_area_struct *vma, u64 off)
+static int map_check(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, u64 off, u64 len,
+		     vm_flags_t flags, struct mmapdemo_verdict *verdict)
 {
 	const struct mmapdemo_request req = {
 		.off = off,
-		.len = vma->vm_end - vma->vm_start,
-		.access = access_of_vma(vma) | mmapdemo_file_access(mf),
+		.len = len,
+		.access = access_of(flags) | mmapdemo_file_access(mf),
 	};
-	struct mmapdemo_verdict verdict;
+
+	return mmapdemo_map_check(&buf->object, &req, verdict);
+}
+
+/* On the list of mappings first, then the entries; all inside the gate. */
+static int map_fill(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, struct vm_area_struct *vma,
+		    u64 off, const struct mmapdemo_verdict *verdict)
+{
 	struct mmapdemo_map *map;
 	int ret;
 
-	ret = mmapdemo_map_check(&buf->object, &req, &verdict);
-	if (ret)
-		return ret;
 	map = map_create(buf, vma, off);
 	if (IS_ERR(map))
 		return PTR_ERR(map);
 
-	vma_restrict(vma, &verdict);
 	ret = buf->tech->map(buf, vma, off);
 	if (ret) {
-		/* The core removes what entries were made, and does not call .close. */
+		/* The core removes what entries were made; .close knows of no mapping. */
 		map_put(map);
 		return ret;
 	}
-	if (verdict.may_write && (buf->object.attrs & MMAPDEMO_OBJ_EXCLUSIVE))
-		mmapdemo_mem_dirty(mf, off, req.len);
+	if (verdict->may_write && (buf->object.attrs & MMAPDEMO_OBJ_EXCLUSIVE))
+		mmapdemo_mem_dirty(mf, off, vma->vm_end - vma->vm_start);
 	vma->vm_private_data = map;
-	vma->vm_ops = vm_ops_of(buf->tech, &verdict);
 	trace_mmapdemo_map(buf, vma, off);
 	return 0;
+}
+
+static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
+		      struct vm_area_struct *vma, u64 off)
+{
+	struct mmapdemo_verdict verdict;
+	int ret;
+
+	ret = map_check(mf, buf, off, vma->vm_end - vma->vm_start, vma->vm_flags, &verdict);
+	if (ret)
+		return ret;
+	vm_flags_clear(vma, flags_refused(&verdict));
+	vm_flags_set(vma, flags_added(&verdict));
+	ret = map_fill(mf, buf, vma, off, &verdict);
+	if (!ret)
+		vma->vm_ops = vm_ops_of(buf->tech, &verdict);
+	return ret;
+}
+
+/* What a page offset names: with a reference, and @off into it; or an ERR_PTR. */
+static struct mmapdemo_buf *buf_of_pgoff(struct mmapdemo_file *mf, pgoff_t pgoff, u64 *off)
+{
+	u64 offset = (u64)pgoff << PAGE_SHIFT;
+
+	/* One near 2^52 has bits that the shift would lose; it names nothing. */
+	if (offset >> PAGE_SHIFT != pgoff)
+		return ERR_PTR(-ENOENT);
+	*off = mmapdemo_offset_in_object(offset);
+	return mmapdemo_buf_get(mf, mmapdemo_offset_to_id(offset));
 }
 
 /**
@@ -250,24 +308,18 @@ int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct mmapdemo_file *mf = file->private_data;
 	struct mmapdemo_buf *buf;
-	u64 offset;
 	int idx, ret;
+	u64 off;
 
 	ret = mmapdemo_dev_enter(mf->mdev, &idx);
 	if (ret)
 		return ret;
-	/* A page offset near 2^52 has bits that the shift would lose; it names nothing. */
-	offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
-	if (offset >> PAGE_SHIFT != vma->vm_pgoff) {
-		ret = -ENOENT;
-		goto exit;
-	}
-	buf = mmapdemo_buf_get(mf, mmapdemo_offset_to_id(offset));
+	buf = buf_of_pgoff(mf, vma->vm_pgoff, &off);
 	if (IS_ERR(buf)) {
 		ret = PTR_ERR(buf);
 		goto exit;
 	}
-	ret = map_object(mf, buf, vma, mmapdemo_offset_in_object(offset));
+	ret = map_object(mf, buf, vma, off);
 	mmapdemo_buf_put(buf);
 exit:
 	mmapdemo_dev_exit(mf->mdev, idx);
@@ -309,6 +361,107 @@ unsigned long mmapdemo_get_unmapped_area(struct file *file, unsigned long addr, 
 	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
 }
 
+/* --- mmap(2) on the second node --------------------------------------------------------------- */
+
+#ifdef HAVE_MMAP_PREPARE
+/*
+ * .mmap_prepare says what a mapping would be, and must leave nothing behind: between it and .mapped
+ * the core may fail, and tells nobody. So everything that counts or holds something is here, where
+ * the VMA is linked and mmap_lock still held for writing.
+ *
+ * The entries, too, and not by mmap_action_ioremap() and the like, which has the core make them
+ * between the two: a device that is removed at that moment would find no mapping to wait for, and the
+ * process would be left with entries of it. The core fails the call and removes the VMA if we do.
+ */
+static int vm_mapped(unsigned long start, unsigned long end, pgoff_t pgoff,
+		     const struct file *file, void **vm_private_data)
+{
+	struct mmapdemo_file *mf = file->private_data;
+	struct vm_area_struct *vma = vma_lookup(current->mm, start);
+	struct mmapdemo_verdict verdict;
+	struct mmapdemo_buf *buf;
+	int idx, ret;
+	u64 off;
+
+	mmap_assert_write_locked(current->mm);
+
+	ret = mmapdemo_dev_enter(mf->mdev, &idx);
+	if (ret)
+		return ret;
+	/* It may have been freed since, or been replaced by something else: the same questions again. */
+	buf = buf_of_pgoff(mf, pgoff, &off);
+	if (IS_ERR(buf)) {
+		ret = PTR_ERR(buf);
+		goto exit;
+	}
+	ret = map_check(mf, buf, off, end - start, vma->vm_flags, &verdict);
+	if (!ret)
+		ret = map_fill(mf, buf, vma, off, &verdict);
+	if (!ret)
+		*vm_private_data = vma->vm_private_data;
+	mmapdemo_buf_put(buf);
+exit:
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return ret;
+}
+
+static const struct vm_operations_struct *
+vm_ops_prepared_of(const struct mmapdemo_technique *tech, const struct mmapdemo_verdict *verdict)
+{
+	const struct vm_operations_struct *ops = vm_ops_of(tech, verdict);
+	unsigned int i = 0;
+
+	while (vm_ops_all[i] != ops)
+		i++;
+	return &vm_ops_prepared[i];
+}
+
+int mmapdemo_mmap_prepare(struct vm_area_desc *desc)
+{
+	struct mmapdemo_file *mf = desc->file->private_data;
+	struct mmapdemo_verdict verdict;
+	struct mmapdemo_buf *buf;
+	int idx, ret;
+	u64 off;
+
+	ret = mmapdemo_dev_enter(mf->mdev, &idx);
+	if (ret)
+		return ret;
+	buf = buf_of_pgoff(mf, desc->pgoff, &off);
+	if (IS_ERR(buf)) {
+		ret = PTR_ERR(buf);
+		goto exit;
+	}
+	ret = map_check(mf, buf, off, vma_desc_size(desc), vma_flags_to_legacy(desc->vma_flags),
+			&verdict);
+	/* dma_mmap_coherent() has no form for a descriptor, and is not made to be called later. */
+	if (!ret && buf->tech->id == MMAPDEMO_TECH_COHERENT)
+		ret = -EOPNOTSUPP;
+	if (!ret) {
+		vma_desc_clear_flags_mask(desc, legacy_to_vma_flags(flags_refused(&verdict)));
+		/* With VM_DONTEXPAND: never merged with a neighbour, so .mapped is called each time. */
+		vma_desc_set_flags_mask(desc, legacy_to_vma_flags(flags_added(&verdict)));
+		desc->vm_ops = vm_ops_prepared_of(buf->tech, &verdict);
+		/* Nothing yet for .close to give back. */
+		desc->private_data = NULL;
+	}
+	mmapdemo_buf_put(buf);
+exit:
+	mmapdemo_dev_exit(mf->mdev, idx);
+	return ret;
+}
+
+void __init mmapdemo_mmap_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vm_ops_all); i++) {
+		vm_ops_prepared[i] = *vm_ops_all[i];
+		vm_ops_prepared[i].mapped = vm_mapped;
+	}
+}
+#endif
+
 /* --- revocation ----------------------------------------------------------------------------- */
 
 /*
@@ -349,7 +502,8 @@ static void mm_is_linked(struct mmapdemo_dev *mdev, struct mm_struct *mm)
 
 /*
  * unmap_mapping_range() finds a VMA only after the core has linked it, which it does after .mmap
- * has returned; and .mmap has filled the entries by then. The core holds mmap_lock for writing from
+ * has returned; and .mmap has filled the entries by then. (Before .mapped is called, on the second
+ * node; the rest is the same.) The core holds mmap_lock for writing from
  * before the one to after the other. Shown for the gate; a reset closes mem->lock instead, and a
  * queue's end withdraws its buffers, which map_create() sees:
  *

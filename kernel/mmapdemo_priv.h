@@ -135,6 +135,8 @@ struct mmapdemo_slot {
 struct mmapdemo_dev {
 	struct device dev;
 	struct cdev cdev;
+	struct cdev prepare_cdev;	/* the second node, and its device; unused where there is none */
+	struct device *prepare_dev;
 	int instance;
 	char bus_id[32];
 
