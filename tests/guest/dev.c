@@ -4,6 +4,7 @@
  *
  * Not for: driving removal and hot-plug, see machine.c.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -19,14 +20,25 @@
 
 /* --- finding ------------------------------------------------------------------------------ */
 
+static const char *dev_prefix(void)
+{
+	return getenv("MMAPDEMO_NODE") ?: "mmapdemo";
+}
+
+bool dev_is_prepare(void)
+{
+	return !strcmp(dev_prefix(), "mmapdemo-prepare");
+}
+
 bool dev_node_find(char *path, size_t size)
 {
+	size_t len = strlen(dev_prefix());
 	struct dirent *e;
 	bool found = false;
 	DIR *d = opendir("/dev");
 
 	while (d && !found && (e = readdir(d))) {
-		if (!strncmp(e->d_name, "mmapdemo", 8)) {
+		if (!strncmp(e->d_name, dev_prefix(), len) && isdigit(e->d_name[len])) {
 			snprintf(path, size, "/dev/%.32s", e->d_name);
 			found = true;
 		}
@@ -41,7 +53,7 @@ const char *dev_node(void)
 	static char path[64];
 
 	if (!dev_node_find(path, sizeof(path)))
-		FAIL("there is no /dev/mmapdemoN: is the module loaded and the device there?");
+		FAIL("there is no /dev/%sN: is the module loaded and the device there?", dev_prefix());
 	return path;
 }
 

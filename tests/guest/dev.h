@@ -24,6 +24,11 @@
 
 const char *dev_node(void);		/* "/dev/mmapdemoN"; fails the test when there is none */
 bool dev_node_find(char *path, size_t size);
+/*
+ * Run with MMAPDEMO_NODE=mmapdemo-prepare in the environment, to have all tests of mappings on the
+ * node that uses .mmap_prepare?
+ */
+bool dev_is_prepare(void);
 const char *dev_bus_id(void);		/* of the PCI function, from sysfs; NULL: no such device */
 
 int dev_open(int flags);		/* fails the test */

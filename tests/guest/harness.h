@@ -47,6 +47,7 @@ void register_map_policy(void);
 void register_map_lifetime(void);
 void register_map_random(void);
 void register_map_users(void);
+void register_map_prepare(void);
 void register_map_cache(void);
 void register_technique_bar(void);
 void register_technique_memory(void);

@@ -26,6 +26,7 @@ int main(int argc, char **argv)
 	register_map_lifetime();
 	register_map_random();
 	register_map_users();
+	register_map_prepare();
 	register_map_fault();
 	register_map_pin();
 	register_map_revoke();

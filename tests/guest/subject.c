@@ -63,6 +63,8 @@ bool subject_is_there(const struct subject *s, int fd, const char **why)
 		missing = "INFO's out_techniques does not list it";
 	else if ((s->flags & SUBJ_RAM_TYPE) && !(i.out_caps & MMAPDEMO_CAP_RAM_TYPES))
 		missing = "INFO's out_caps has no MMAPDEMO_CAP_RAM_TYPES";
+	else if (s->technique == MMAPDEMO_TECH_COHERENT && dev_is_prepare())
+		missing = "dma_mmap_coherent() has no form for .mmap_prepare";
 	if (missing && why)
 		*why = missing;
 	return !missing;

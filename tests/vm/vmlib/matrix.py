@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The kernel matrix: the whole list of guest tests on the kernels that are not the default one, each in a plain boot.
+"""The kernel matrix: the whole list of guest tests on the kernels that are not the default one, each in a plain boot; and
+where there is a node for .mmap_prepare, those of mappings a second time, on that node.
 
 A kernel that is not served today, or whose modules cannot be built on this machine, is skipped with the reason; a driver
 that does not build there, or does not work, has failed.
@@ -28,25 +29,32 @@ def built_for(kernel, qemu, user):
     return parts.Parts(qemu, places["fetch-kernel"], user, places["build-module"])
 
 
-def on_kernel(kernel):
-    """All guest tests on one kernel."""
+def on_kernel(kernel, boot):
+    """Guest tests on one kernel."""
     def stage(log):
         count = tap.Count()
         try:
             common = parts.build(module=False)
             built = built_for(kernel, common.qemu, common.user)
         except deep.NotServed as reason:
-            count.skip(f"guest-{kernel}", str(reason))
+            count.skip(boot.name, str(reason))
             return count
         except steps.StepError as err:
-            count.fail(f"guest-{kernel}: {err}: see build/log/driver-{kernel}.log")
+            count.fail(f"{boot.name}: {err}: see build/log/driver-{kernel}.log")
             return count
         accelerator, _ = accel.choose(os.environ.get("ACCEL", "auto"), common)
-        return stages.guest_tests(built, accelerator, stages.Boot(f"guest-{kernel}"), SECONDS)(log)
+        return stages.guest_tests(built, accelerator, boot, SECONDS)(log)
 
     return stage
 
 
+# (kernel, boot)
+BOOTS = (
+    *((kernel, stages.Boot(f"guest-{kernel}")) for kernel in KERNELS),
+    ("7", stages.Boot("guest-7-prepare", tests=("map_*",), environment={"MMAPDEMO_NODE": "mmapdemo-prepare"})),
+)
+
+
 def run(suite):
-    for kernel in KERNELS:
-        suite.run(f"guest-{kernel}", on_kernel(kernel))
+    for kernel, boot in BOOTS:
+        suite.run(boot.name, on_kernel(kernel, boot))
