@@ -111,8 +111,11 @@ static void pages_uncached(const void *arg)
 	pages_of_type(MMAPDEMO_CACHE_UC, MMAPDEMO_CACHE_UC_MINUS);
 }
 
-/* A page that kept its type would be noticed by the kernel when it is mapped write-back. */
-static void pages_are_write_back_again_when_reused(const void *arg)
+/*
+ * In turn, over the same pages. Not proven: that the kernel's own mapping is write-back again, which
+ * no process can see; freeing a page makes the kernel forget that it ever had a type.
+ */
+static void pages_of_changing_type_in_turn(const void *arg)
 {
 	int fd = ram_types_get();
 	u64 len = info_get(fd).out_max_contig;
@@ -214,7 +217,7 @@ void register_technique_memory(void)
 	TEST_ADD(noncontig_page_outlives_buffer_in_a_pipe);
 	TEST_ADD(pages_write_combining);
 	TEST_ADD(pages_uncached);
-	TEST_ADD(pages_are_write_back_again_when_reused);
+	TEST_ADD(pages_of_changing_type_in_turn);
 	TEST_ADD(buf_sync_of_every_technique);
 	TEST_ADD(buf_sync_bad_arguments);
 	TEST_ADD(buf_sync_after_a_transfer_keeps_its_bytes);
