@@ -198,7 +198,8 @@ static void dma_stuck_is_aborted_and_the_next_runs(const void *arg)
 	CHECK_RET(dma_collect(s.fd, seq[0], &w), -EIO);
 	CHECK_EQ(w.out_error, MMAPDEMO_ERR_ABORTED);
 	CHECK(w.out_bytes < LEN);
-	CHECK(now_ns() - start < 1000000000);
+	/* By the watchdog, not by the limit of this test; QEMU is asked twice meanwhile. */
+	CHECK(now_ns() - start < DMA_LIMIT_NS);
 	CHECK_EQ(debugfs_counter("dma_timeouts"), timeouts + 1);
 	for (int i = 1; i < 3; i++) {
 		CHECK_OK(dma_collect(s.fd, seq[i], &w));
@@ -285,12 +286,9 @@ static void reads_of_ones_hold_nobody_up(const void *arg)
 
 	(void)arg;
 	fault_set("x-fault-reads", "true");
-	/* It ends in a reset. */
-	machine_one_processor(true);
 	start = now_ns();
 	queue_put(&q);
 	CHECK(now_ns() - start < promise_ms(2000) * 1000000ULL);
-	machine_one_processor(false);
 	busy_end();
 	works_again(&s);
 }

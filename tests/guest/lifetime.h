@@ -13,7 +13,6 @@ struct way {
 	void (*back)(void);
 	bool asks_qemu;		/* the request's time is not the driver's alone */
 	bool stays;		/* a reset: the device is there all the time, its state is not */
-	bool remaps;		/* QEMU's memory map changes: see machine_one_processor() */
 };
 
 /* The ways to go, and the resets. */

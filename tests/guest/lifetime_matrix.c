@@ -573,8 +573,6 @@ static void cell_run(const void *arg)
 
 	if (c->way->asks_qemu)
 		qmp_require();
-	if (c->way->remaps)
-		machine_one_processor(true);
 	if (c->loaded)
 		l = load_start();
 	c->state->run(c->way);
@@ -582,8 +580,6 @@ static void cell_run(const void *arg)
 		load_goes_on(&l);
 		load_end(&l);
 	}
-	if (c->way->remaps)
-		machine_one_processor(false);
 }
 
 static void way_add(const struct way *w)

@@ -85,24 +85,9 @@ unsigned int pci_remove(void)
 	return ms;
 }
 
-/* What takes the function's BARs out of the memory map, if only for a moment. */
-static unsigned int write_alone(const char *path, const char *text)
-{
-	bool others = sysconf(_SC_NPROCESSORS_ONLN) > 1;
-	unsigned int ms;
-
-	if (others)
-		machine_one_processor(true);
-	ms = write_timed(path, text);
-	if (others)
-		machine_one_processor(false);
-	return ms;
-}
-
-/* BARs are sized with decoding off. */
 void pci_rescan(void)
 {
-	write_alone("/sys/bus/pci/rescan", "1");
+	write_timed("/sys/bus/pci/rescan", "1");
 	node_wait(true);
 }
 
@@ -110,7 +95,7 @@ unsigned int function_reset(void)
 {
 	char path[96];
 
-	return write_alone(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
+	return write_timed(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset",
 				bus_id_remember()), "1");
 }
 
@@ -118,7 +103,7 @@ unsigned int driver_reset(void)
 {
 	char path[96];
 
-	return write_alone(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/reset",
+	return write_timed(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/reset",
 				dev_node() + strlen("/dev/")), "1");
 }
 
@@ -153,17 +138,12 @@ static void qmp_must(const char *command)
 		FAIL("QEMU refuses %s: %s", command, reply);
 }
 
-/*
- * On one processor, until there is a device again: QEMU's core asserts (iotlb_to_section) where
- * another one is between looking a register of any device up and reaching it, while this one goes.
- */
 unsigned int qemu_device_del(void)
 {
 	u64 start, end;
 
 	qmp_require();
 	bus_id_remember();
-	machine_one_processor(true);
 	start = now_ns();
 	end = start + BACK_MS * 1000000ULL;
 	qmp_must("{\"execute\":\"device_del\",\"arguments\":{\"id\":\"" QEMU_ID "\"}}");
@@ -189,7 +169,6 @@ void qemu_device_add(void)
 		sleep_ms(20);
 	}
 	node_wait(true);
-	machine_one_processor(false);
 }
 
 void qemu_property_set(const char *name, const char *value)
@@ -254,17 +233,6 @@ void machine_speed_up(void)
 	_exit(0);
 }
 
-void machine_one_processor(bool only)
-{
-	char path[64];
-
-	for (int cpu = 1; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++)
-		file_try_write(strf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu),
-			       only ? "0" : "1");
-	if (only)
-		CHECK(sysconf(_SC_NPROCESSORS_ONLN) == 1);
-}
-
 /* Each step is harmless where it is not needed. */
 void machine_mend(u32 mem_cache)
 {
@@ -272,7 +240,6 @@ void machine_mend(u32 mem_cache)
 
 	if (!in_a_child())
 		return;
-	machine_one_processor(false);
 	/* A second device, see two_devices.c; it is gone when QEMU has heard from the guest. */
 	if (!access(VMCTL, X_OK) &&
 	    qmp("{\"execute\":\"device_del\",\"arguments\":{\"id\":\"mmd-second\"}}", NULL, 0))

@@ -39,15 +39,6 @@ void module_reload(const char *parameters);
 /* Have the module parameter allow_raw_bar on or off. */
 void raw_bar_require(bool on);
 
-/*
- * Where the function itself comes and goes under load: the whole guest on one processor. QEMU 10.0
- * looks a processor's cached MMIO addresses up in the newest memory map, and takes one device for
- * another, or asserts, when another processor has changed that map meanwhile (seen: iotlb_to_section
- * and msix_table_mmio_write). Binding the program alone does not do: interrupts and the kernel's
- * own threads stay on the others.
- */
-void machine_one_processor(bool only);
-
 /* Undo busy_start(), from the runner. */
 void machine_speed_up(void);
 

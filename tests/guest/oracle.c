@@ -362,9 +362,6 @@ void oracle_begin(const char *test)
 
 	/* The log then shows which test a message belongs to. A full log is not our matter. */
 	file_try_write("/dev/kmsg", strf(line, sizeof(line), "mmapdemo-guest-tests: %s\n", test));
-	/* A test that failed on the way has not brought them back. */
-	if (sysconf(_SC_NPROCESSORS_ONLN) < sysconf(_SC_NPROCESSORS_CONF))
-		machine_one_processor(false);
 }
 
 bool oracle_end(bool bare)

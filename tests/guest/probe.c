@@ -109,7 +109,6 @@ static void reads_of_ones_and_then_not(const void *arg)
 	second_property_set("x-fault-reads", "false");
 	file_write(BIND, second_bus_id());
 	second_wait(true);
-	machine_one_processor(false);
 	interrupts_come(node_open(second_node()));
 	file_write(UNBIND, second_bus_id());
 	second_wait(false);

@@ -99,16 +99,12 @@ void second_plug(const char *properties)
 		snprintf(id_of_first, sizeof(id_of_first), "%.31s", info_get(fd).out_bus_id);
 		close(fd);
 	}
-	/* Bridges are programmed for it: the memory map changes. */
-	machine_one_processor(true);
 	strf(command, sizeof(command),
 	     "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"mmapdemo\",\"id\":\"" ID
 	     "\",\"bus\":\"" BUS "\"%s}}", properties);
-	if (!qmp(command, reply, sizeof(reply))) {
-		machine_one_processor(false);
+	if (!qmp(command, reply, sizeof(reply)))
 		test_skip("this machine has no place for a second device: %.*s",
 			  (int)strcspn(reply, "\r\n"), reply);
-	}
 	while (!second_bus_id()) {
 		CHECKF(now_ns() < end, "the function is not there after %u ms", PLUG_MS);
 		sleep_ms(2);
@@ -119,19 +115,13 @@ void second_add(const char *properties)
 {
 	second_plug(properties);
 	second_wait(true);
-	machine_one_processor(false);
 }
 
-/*
- * On one processor: QEMU's core asserts (iotlb_to_section) where another one is between looking a
- * register up and reaching it while the device goes.
- */
 void second_del(void)
 {
 	u64 end = now_ns() + PLUG_MS * 1000000ULL;
 	char reply[1024];
 
-	machine_one_processor(true);
 	CHECK(qmp("{\"execute\":\"device_del\",\"arguments\":{\"id\":\"" ID "\"}}", reply,
 		  sizeof(reply)));
 	second_wait(false);
@@ -147,7 +137,6 @@ void second_del(void)
 	/* QEMU is done with it too, or the next one of that name is refused. */
 	CHECK(qmp("{\"execute\":\"x-wait-event\",\"arguments\":{\"event\":\"DEVICE_DELETED\","
 		  "\"timeout\":5}}", reply, sizeof(reply)));
-	machine_one_processor(false);
 }
 
 int node_open(const char *node)
