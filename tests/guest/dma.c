@@ -611,7 +611,7 @@ static bool is_contiguous(const char *p, u64 pages)
 	return true;
 }
 
-/* From 6.19 on vmalloc takes its pages by blocks, and a buffer can be a single one. */
+/* Newer kernels (seen: 7.3) can give vmalloc one run of pages. */
 static void dma_timed_list_eopnotsupp(const void *arg)
 {
 	u64 len = info_get(dev_open(O_RDWR)).out_dma_max_len;

@@ -105,7 +105,7 @@ static const struct {
 	{ "FREE", 8, -EINVAL, -EINVAL },
 	{ "REMOVE", 9, -ENODEV, -ENODEV },
 	{ "DONTFORK", 10, 0, 0 },
-	/* From 6.19 on, of everything that is a driver's; before, of VM_IO alone. */
+	/* Refused to everything that is a driver's on 7.3; on 6.12 to VM_IO alone. */
 	{ "DOFORK", 11, -EINVAL, ANY },
 	{ "MERGEABLE", 12, ANY, ANY },
 	{ "UNMERGEABLE", 13, ANY, ANY },
