@@ -191,11 +191,7 @@ static int arg_fetch(const struct ioctl_row *row, union ioctl_arg *arg, void __u
 	/* Read twice, and it may have changed: what counts is what was checked. */
 	arg->head.size = usize;
 
-	if (arg->head.flags & ~row->flags)
-		return -EINVAL;
-	if (row->reserved && *(u32 *)((void *)arg + row->reserved))
-		return -EINVAL;
-	return 0;
+	return mmapdemo_head_check(arg, row->flags, row->reserved);
 }
 
 /*
@@ -204,13 +200,11 @@ static int arg_fetch(const struct ioctl_row *row, union ioctl_arg *arg, void __u
  */
 static int results_put(const struct ioctl_row *row, union ioctl_arg *arg, void __user *uarg)
 {
-	size_t end = min_t(size_t, row->out_end, arg->head.size);
+	size_t len = mmapdemo_results_len(row->out, row->out_end, arg->head.size);
 	void *from = (void *)arg + row->out;
-	size_t len;
 
-	if (end <= row->out)
+	if (!len)
 		return 0;
-	len = end - row->out;
 	if ((row->out | len) % sizeof(u64))
 		return copy_to_user(uarg + row->out, from, len) ? -EFAULT : 0;
 	len /= sizeof(u64);
@@ -268,10 +262,9 @@ long mmapdemo_ioctl(struct file *file, unsigned int cmd, unsigned long addr)
 
 	if (get_user(usize, (u32 __user *)uarg))
 		return -EFAULT;
-	if (usize < (row->min_size ?: row->size))
-		return -EINVAL;
-	if (usize > PAGE_SIZE)
-		return -E2BIG;
+	ret = mmapdemo_size_check(usize, row->size, row->min_size, PAGE_SIZE);
+	if (ret)
+		return ret;
 	ret = arg_fetch(row, &arg, uarg, usize);
 	if (ret)
 		return ret;

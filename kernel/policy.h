@@ -9,6 +9,9 @@
  * Every function returns 0 (or a count) or a negative errno with the meaning that mmapdemo.h gives
  * it. Outputs are written only on success.
  *
+ *   mmapdemo_size_check()     can a structure of this size be the argument of a call
+ *   mmapdemo_head_check()     are its flags known, and what is reserved 0
+ *   mmapdemo_results_len()    how much of the results its caller has room for
  *   mmapdemo_range_check()    is [off, off + len) inside an object of `size` bytes
  *   mmapdemo_map_check()      may this range be mapped with this access, and what may it become
  *   mmapdemo_io_check()       may these bytes be read or written by system call, and how many
@@ -122,6 +125,34 @@ static inline int mmapdemo_range_check(__u64 off, __u64 len, __u64 size)
 	if (off > size || len > size - off)
 		return -EINVAL;
 	return 0;
+}
+
+/* size: of the structure; min_size: of version 1's, if it was shorter, else 0; most: one page. */
+static inline int mmapdemo_size_check(__u32 usize, size_t size, size_t min_size, size_t most)
+{
+	if (usize < (min_size ? min_size : size))
+		return -EINVAL;
+	return usize > most ? -E2BIG : 0;
+}
+
+/* arg: begins with size and flags; known: flags; reserved: offset of a __u32, 0: there is none. */
+static inline int mmapdemo_head_check(const void *arg, __u32 known, size_t reserved)
+{
+	const __u32 *head = arg;
+
+	if (head[1] & ~known)
+		return -EINVAL;
+	if (reserved && *(const __u32 *)((const char *)arg + reserved))
+		return -EINVAL;
+	return 0;
+}
+
+/* The results are from `out` to `end`; 0: there are none, or no room. */
+static inline size_t mmapdemo_results_len(size_t out, size_t end, __u32 usize)
+{
+	if (end > usize)
+		end = usize;
+	return end > out ? end - out : 0;
 }
 
 /* The check that needs no request: may this caller name this object at all? */

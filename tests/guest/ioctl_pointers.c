@@ -248,6 +248,36 @@ static void ioctl_size_changed_meanwhile(const void *arg)
 	CHECK_EQ(granted, FLIPS);
 }
 
+/*
+ * The longer size is refused for what follows: a call that succeeds had the short one, and whoever has
+ * no more room is given no more.
+ */
+static void ioctl_info_size_grown_meanwhile_writes_no_more(const void *arg)
+{
+	struct { struct mmapdemo_info i; char tail[8]; } b;
+	int fd = dev_open(O_RDWR), granted = 0;
+	char *rest = (char *)&b + MMAPDEMO_INFO_SIZE_V1;
+	size_t len = sizeof(b) - MMAPDEMO_INFO_SIZE_V1;
+	pthread_t t;
+
+	(void)arg;
+	memset(&b, 0xee, sizeof(b));
+	t = flip_start((u64 *)&b, MMAPDEMO_INFO_SIZE_V1, sizeof(b));
+	for (int i = 0; i < FLIPS; i++) {
+		int ret;
+
+		*(volatile u64 *)flip.word = i % 8 < 4 ? MMAPDEMO_INFO_SIZE_V1 : sizeof(b);
+		ret = call(fd, MMAPDEMO_IOC_INFO, &b);
+		if (ret && ret != -E2BIG)
+			FAIL("call %d: %s, wanted success or E2BIG", i, errno_word(ret));
+		granted += !ret;
+		CHECK_EQ(first_not(rest, len, 0xee), len);
+	}
+	flip_end(t);
+	diag("%d of %d granted", granted, FLIPS);
+	CHECK(granted > 0);
+}
+
 /* The range that was checked against the buffer must be the one the device is given. */
 static void dma_submit_offset_changed_meanwhile(const void *arg)
 {
@@ -415,6 +445,7 @@ void register_ioctl_pointers(void)
 	TEST_ADD(dma_submit_efault_moves_nothing);
 	TEST_ADD_SLOW(buf_alloc_length_changed_meanwhile, 30000);
 	TEST_ADD_SLOW(ioctl_size_changed_meanwhile, 20000);
+	TEST_ADD_SLOW(ioctl_info_size_grown_meanwhile_writes_no_more, 20000);
 	TEST_ADD_SLOW(dma_submit_offset_changed_meanwhile, 30000);
 	TEST_ADD_SLOW(buf_alloc_struct_protected_meanwhile_leaks_nothing, 20000);
 	TEST_ADD_SLOW(dma_structs_protected_meanwhile_lose_nothing, 20000);
