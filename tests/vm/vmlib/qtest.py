@@ -84,22 +84,22 @@ class Runner:
 
     def _group(self, group, names, report):
         """The tests of one group, in as many processes as it takes."""
-        paths = [group]
         while names and not self._stopped:
-            output, status, left, failed = self._process(paths, names, report)
+            output, status, left, failed = self._process(names, report)
             if not left:
                 # A failed test is the reason for status 1, and counted already.
                 if status and not (status == 1 and failed):
                     report(False, f"{group} (its end)", f"every test was reported, but it ended with {_ending(status)}")
                 return
             report(False, left[0], _why(output, status, self.silence))
-            names = paths = left[1:]
+            names = left[1:]
 
-    def _process(self, paths, names, report):
+    def _process(self, names, report):
         """(output, status, tests that were not reported, some failed); status None: stopped, for it fell silent."""
         words = [self.program, "--tap", "-k", *self.mode]
-        for path in paths:
-            words += ["-p", path]
+        # Each by its name: a group stands for its own tests only, not for those of groups in it.
+        for name in names:
+            words += ["-p", name]
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    env=self.environment)
         with self._lock:
