@@ -373,7 +373,7 @@ static void many_opens_and_closes_leak_nothing(const void *arg)
 /* The textbook's program, line by line but for the path. */
 static void textbook_program_works_unchanged(const void *arg)
 {
-	int fd = open("/dev/mmapdemo0", O_RDWR);
+	int fd = open(dev_node(), O_RDWR);
 	uint32_t *data;
 	void *ptr;
 

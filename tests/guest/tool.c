@@ -307,7 +307,7 @@ static void tool_absurd_sizes_are_explained(const void *arg)
 		"mmapdemo map bar --len=1T", "mmapdemo map pages --len=1G",
 		"mmapdemo map vmalloc --len=60G", "mmapdemo map coherent --len=8M",
 		"mmapdemo map example --len=1M", "mmapdemo peek example+16384",
-		"mmapdemo peek bar+4096 --count=1000000", "mmapdemo map pages --cache=wc",
+		"mmapdemo peek bar+4096 --count=1000000", "mmapdemo map vmalloc --cache=wc",
 		"mmapdemo map bar --cache=uc", "mmapdemo poke ID 1", "mmapdemo peek DMA_CMD",
 	};
 
