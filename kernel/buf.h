@@ -168,7 +168,6 @@ ssize_t mmapdemo_buf_rw(struct mmapdemo_file *mf, u64 id, u64 off, void *buf, si
 int mmapdemo_mmap(struct file *file, struct vm_area_struct *vma);
 #ifdef HAVE_MMAP_PREPARE
 int mmapdemo_mmap_prepare(struct vm_area_desc *desc);
-void mmapdemo_mmap_init(void);
 #endif
 unsigned long mmapdemo_get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,
 					 unsigned long pgoff, unsigned long flags);

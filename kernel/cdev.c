@@ -502,9 +502,6 @@ int __init mmapdemo_cdev_init(void)
 {
 	int ret;
 
-#ifdef HAVE_MMAP_PREPARE
-	mmapdemo_mmap_init();
-#endif
 	ret = alloc_chrdev_region(&first_devt, 0, NUM_MINORS, "mmapdemo");
 	if (ret)
 		return ret;

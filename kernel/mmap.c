@@ -99,18 +99,6 @@ static vm_fault_t vm_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/* No .fault: what is missing was revoked, and the core answers a touch with SIGBUS. */
-static const struct vm_operations_struct vm_ops_filled = {
-	.open = vm_open,
-	.close = vm_close,
-};
-
-static const struct vm_operations_struct vm_ops_fault = {
-	.open = vm_open,
-	.close = vm_close,
-	.fault = vm_fault,
-};
-
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 /* The mapping may begin behind, or end before, what a huge entry would show. */
 static vm_fault_t vm_huge_fault(struct vm_fault *vmf, unsigned int order)
@@ -133,15 +121,6 @@ static vm_fault_t vm_huge_fault(struct vm_fault *vmf, unsigned int order)
 	mmapdemo_dev_exit(buf->mdev, idx);
 	return ret;
 }
-
-static const struct vm_operations_struct vm_ops_huge = {
-	.open = vm_open,
-	.close = vm_close,
-	.fault = vm_fault,
-	.huge_fault = vm_huge_fault,
-};
-#else
-#define vm_ops_huge	vm_ops_fault
 #endif
 
 /* The core moves it back. */
@@ -150,30 +129,45 @@ static int vm_mremap_refuse(struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
-static const struct vm_operations_struct vm_ops_fixed = {
-	.open = vm_open,
-	.close = vm_close,
-	.mremap = vm_mremap_refuse,
-};
-
-static const struct vm_operations_struct *const vm_ops_all[] = {
-	&vm_ops_filled, &vm_ops_fault, &vm_ops_fixed,
+/* No .fault: what is missing was revoked, and the core answers a touch with SIGBUS. */
+#define VM_OPS_FILLED	.open = vm_open, .close = vm_close
+#define VM_OPS_FIXED	.mremap = vm_mremap_refuse, VM_OPS_FILLED
+#define VM_OPS_FAULT	.fault = vm_fault, VM_OPS_FILLED
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-	&vm_ops_huge,
+#define VM_OPS_HUGE	.huge_fault = vm_huge_fault, VM_OPS_FAULT
+#else
+#define VM_OPS_HUGE	VM_OPS_FAULT
 #endif
+
+enum vm_kind { VM_KIND_FILLED, VM_KIND_FIXED, VM_KIND_FAULT, VM_KIND_HUGE, NUM_VM_KINDS };
+
+/* For .mmap. */
+static const struct vm_operations_struct vm_ops_mmap[NUM_VM_KINDS] = {
+	[VM_KIND_FILLED] = { VM_OPS_FILLED },
+	[VM_KIND_FIXED] = { VM_OPS_FIXED },
+	[VM_KIND_FAULT] = { VM_OPS_FAULT },
+	[VM_KIND_HUGE] = { VM_OPS_HUGE },
 };
 
 #ifdef HAVE_MMAP_PREPARE
+static int vm_mapped(unsigned long start, unsigned long end, pgoff_t pgoff,
+		     const struct file *file, void **vm_private_data);
+
 /* The same with .mapped, which the core wants to see nowhere but behind .mmap_prepare. */
-static struct vm_operations_struct vm_ops_prepared[ARRAY_SIZE(vm_ops_all)] __ro_after_init;
+static const struct vm_operations_struct vm_ops_prepared[NUM_VM_KINDS] = {
+	[VM_KIND_FILLED] = { .mapped = vm_mapped, VM_OPS_FILLED },
+	[VM_KIND_FIXED] = { .mapped = vm_mapped, VM_OPS_FIXED },
+	[VM_KIND_FAULT] = { .mapped = vm_mapped, VM_OPS_FAULT },
+	[VM_KIND_HUGE] = { .mapped = vm_mapped, VM_OPS_HUGE },
+};
 #endif
 
 static bool is_ours(const struct vm_area_struct *vma)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(vm_ops_all); i++) {
-		if (vma->vm_ops == vm_ops_all[i])
+	for (i = 0; i < NUM_VM_KINDS; i++) {
+		if (vma->vm_ops == &vm_ops_mmap[i])
 			return true;
 #ifdef HAVE_MMAP_PREPARE
 		if (vma->vm_ops == &vm_ops_prepared[i])
@@ -209,14 +203,14 @@ static vm_flags_t flags_added(const struct mmapdemo_verdict *verdict)
 	       (verdict->may_pin ? 0 : VM_IO);
 }
 
-static const struct vm_operations_struct *vm_ops_of(const struct mmapdemo_technique *tech,
-						    const struct mmapdemo_verdict *verdict)
+static enum vm_kind kind_of(const struct mmapdemo_technique *tech,
+			    const struct mmapdemo_verdict *verdict)
 {
 	if (!verdict->may_move)
-		return &vm_ops_fixed;
+		return VM_KIND_FIXED;
 	if (tech->huge_fault)
-		return &vm_ops_huge;
-	return tech->fault ? &vm_ops_fault : &vm_ops_filled;
+		return VM_KIND_HUGE;
+	return tech->fault ? VM_KIND_FAULT : VM_KIND_FILLED;
 }
 
 static int map_check(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, u64 off, u64 len,
@@ -268,7 +262,7 @@ static int map_object(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
 	vm_flags_set(vma, flags_added(&verdict));
 	ret = map_fill(mf, buf, vma, off, &verdict);
 	if (!ret)
-		vma->vm_ops = vm_ops_of(buf->tech, &verdict);
+		vma->vm_ops = &vm_ops_mmap[kind_of(buf->tech, &verdict)];
 	return ret;
 }
 
@@ -405,17 +399,6 @@ exit:
 	return ret;
 }
 
-static const struct vm_operations_struct *
-vm_ops_prepared_of(const struct mmapdemo_technique *tech, const struct mmapdemo_verdict *verdict)
-{
-	const struct vm_operations_struct *ops = vm_ops_of(tech, verdict);
-	unsigned int i = 0;
-
-	while (vm_ops_all[i] != ops)
-		i++;
-	return &vm_ops_prepared[i];
-}
-
 int mmapdemo_mmap_prepare(struct vm_area_desc *desc)
 {
 	struct mmapdemo_file *mf = desc->file->private_data;
@@ -441,7 +424,7 @@ int mmapdemo_mmap_prepare(struct vm_area_desc *desc)
 		vma_desc_clear_flags_mask(desc, legacy_to_vma_flags(flags_refused(&verdict)));
 		/* With VM_DONTEXPAND: never merged with a neighbour, so .mapped is called each time. */
 		vma_desc_set_flags_mask(desc, legacy_to_vma_flags(flags_added(&verdict)));
-		desc->vm_ops = vm_ops_prepared_of(buf->tech, &verdict);
+		desc->vm_ops = &vm_ops_prepared[kind_of(buf->tech, &verdict)];
 		/* Nothing yet for .close to give back. */
 		desc->private_data = NULL;
 	}
@@ -449,16 +432,6 @@ int mmapdemo_mmap_prepare(struct vm_area_desc *desc)
 exit:
 	mmapdemo_dev_exit(mf->mdev, idx);
 	return ret;
-}
-
-void __init mmapdemo_mmap_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(vm_ops_all); i++) {
-		vm_ops_prepared[i] = *vm_ops_all[i];
-		vm_ops_prepared[i].mapped = vm_mapped;
-	}
 }
 #endif
 
