@@ -230,9 +230,13 @@ static int ring_visit(struct mmapdemo_queue *q, struct visit *v)
 	return 0;
 }
 
-/* The owner has them: their slots are free. Pairs with mmapdemo_ring_room(). */
+/* The owner has them: their slots are free. */
 static void collect_done(struct mmapdemo_queue *q, u32 n)
 {
+	/*
+	 * After the completions were copied from their slots: whoever sees them free lets the device
+	 * write there again. Pairs with smp_load_acquire() in mmapdemo_ring_room().
+	 */
 	smp_store_release(&q->head, q->head + n);
 }
 
@@ -390,8 +394,7 @@ static int queue_ask(struct mmapdemo_queue *q)
 	ret = mmapdemo_dev_enter(q->mf->mdev, &idx);
 	if (ret)
 		return ret;
-	if (mmapdemo_queue_is_stopped(q))
-		ret = -EIO;
+	ret = mmapdemo_queue_is_stopped(q) ? -EIO : 0;
 	mmapdemo_dev_exit(q->mf->mdev, idx);
 	return ret;
 }
