@@ -85,7 +85,8 @@ static void submit_ring_and_doorbell_are_not_to_be_mapped(const void *arg)
 	(void)arg;
 	/* A handle is one above the number of its object, and offsets are multiples of 64 GiB. */
 	for (u64 id = q - 1; id < q + 8; id++) {
-		CHECK_RET(map_try(fd, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, id << 36, &p), -ENOENT);
+		CHECK_RET(map_try(fd, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, id << 36, &p),
+			  -ENOENT);
 		CHECK_RET(map_try(fd, PAGE, PROT_READ, MAP_PRIVATE, id << 36, &p), -ENOENT);
 		CHECK_EQ(pread(fd, &byte, 1, id << 36), -1);
 		CHECK_EQ(errno, ENOENT);

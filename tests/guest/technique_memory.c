@@ -67,8 +67,10 @@ static int ram_types_get(void)
 
 	if (info_get(fd).out_caps & MMAPDEMO_CAP_RAM_TYPES)
 		return fd;
-	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, MMAPDEMO_CACHE_WC, 0, PAGE, &a), -EOPNOTSUPP);
-	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, MMAPDEMO_CACHE_UC, 0, PAGE, &a), -EOPNOTSUPP);
+	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, MMAPDEMO_CACHE_WC, 0, PAGE, &a),
+		  -EOPNOTSUPP);
+	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_PAGES, MMAPDEMO_CACHE_UC, 0, PAGE, &a),
+		  -EOPNOTSUPP);
 	test_skip("this platform cannot change the type of RAM");
 }
 

@@ -166,7 +166,9 @@ static void pin_what_is_not_there_efault(const void *arg)
 
 static void pin_device_mapping_efault(const void *arg)
 {
-	static const u32 kinds[] = { MMAPDEMO_TECH_BAR, MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_TECH_PAGES };
+	static const u32 kinds[] = {
+		MMAPDEMO_TECH_BAR, MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_TECH_PAGES,
+	};
 	int fd = dev_open(O_RDWR);
 	u32 h;
 

@@ -248,10 +248,11 @@ static void uring_result_takes_what_there_is(void **state)
 		{ 0, 0, 0, 0, 0, 0, 0 },
 		{ -EINVAL, 0x4142434400000000 | MMAPDEMO_CQ_LIST, -EINVAL, 0, MMAPDEMO_CQ_LIST,
 		  0x41424344, 0 },
-		{ -EIO, 0x4142434400000000 | MMAPDEMO_CQ_BUS, -EIO, 0, MMAPDEMO_CQ_BUS, 0x41424344, 0 },
+		{ -EIO, 0x4142434400000000 | MMAPDEMO_CQ_BUS, -EIO, 0, MMAPDEMO_CQ_BUS,
+		  0x41424344, 0 },
 		/* Where the bytes differ is in aux. */
-		{ -EIO, 0x8142434400000000 | MMAPDEMO_CQ_MISCOMPARE, -EIO, 0, MMAPDEMO_CQ_MISCOMPARE,
-		  0, 0x81424344 },
+		{ -EIO, 0x8142434400000000 | MMAPDEMO_CQ_MISCOMPARE, -EIO, 0,
+		  MMAPDEMO_CQ_MISCOMPARE, 0, 0x81424344 },
 		/* No answer of the device. */
 		{ -EIO, 0, -EIO, 0, 0, 0, 0 },
 		{ -EAGAIN, 0, -EAGAIN, 0, 0, 0, 0 },

@@ -98,9 +98,11 @@ static void flags_check_every_technique(void **state)
 	(void)state;
 	for (technique = 0; technique <= MMAPDEMO_TECH_MAX + 1; technique++) {
 		for (flags = 0; flags < 16; flags++) {
-			bool fine = flags < 2 || (flags < 4 && technique == MMAPDEMO_TECH_BAR_FAULT);
+			bool fine = flags < 2 ||
+				    (flags < 4 && technique == MMAPDEMO_TECH_BAR_FAULT);
 
-			assert_int_equal(mmapdemo_flags_check(technique, flags), fine ? 0 : -EINVAL);
+			assert_int_equal(mmapdemo_flags_check(technique, flags),
+					 fine ? 0 : -EINVAL);
 		}
 		assert_int_equal(mmapdemo_flags_check(technique, 1U << 31), -EINVAL);
 	}

@@ -102,7 +102,8 @@ static int pin(struct mmd_device *dev, uint64_t len, struct mmb_mem *m)
 
 	if (!mmb_mem_has(dev, MMAPDEMO_TECH_USERPTR))
 		return -EOPNOTSUPP;
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+		 -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	err = mmd_buf_pin(dev, p, len, 0, &m->buf.handle);

@@ -12,7 +12,8 @@
 #include <strings.h>
 
 enum {
-	KEY_ONLY = 256, KEY_SIZES, KEY_PAIRS, KEY_SEED, KEY_BUDGET, KEY_TRACE_ONE, KEY_ALL, KEY_BOOT,
+	KEY_ONLY = 256, KEY_SIZES, KEY_PAIRS, KEY_SEED, KEY_BUDGET, KEY_TRACE_ONE, KEY_ALL,
+	KEY_BOOT,
 };
 
 static const struct argp_option argp_options[] = {

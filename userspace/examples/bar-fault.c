@@ -55,7 +55,8 @@ static long scan(struct mmd_device *dev, uint32_t flags, long *again)
 	long count[3];
 	int i, round;
 
-	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR_FAULT, PAGES * PAGE, 0, flags, &buf));
+	must(MMD_CALL_BUF_ALLOC,
+	     mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR_FAULT, PAGES * PAGE, 0, flags, &buf));
 	must(MMD_CALL_MAP, mmd_map_buf(dev, &buf, PROT_READ, &map));
 	must(MMD_CALL_MAP_INFO, mmd_map_info(dev, map.ptr, &first));
 	printf("mapped: the first page is %s; ", first.present ? "present" : "not present");

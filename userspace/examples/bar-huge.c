@@ -44,7 +44,8 @@ static long faults(void)
 	return usage.ru_minflt;
 }
 
-static long scan(struct mmd_device *dev, uint32_t technique, uint64_t len, struct mmd_map_info *entry)
+static long scan(struct mmd_device *dev, uint32_t technique, uint64_t len,
+		 struct mmd_map_info *entry)
 {
 	struct mmd_buf buf;
 	struct mmd_map map;

@@ -45,8 +45,8 @@ static int ring_setup(void)
 	if (len < params.sq_off.array + params.sq_entries * sizeof(uint32_t))
 		len = params.sq_off.array + params.sq_entries * sizeof(uint32_t);
 	ring = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
-	entries = mmap(NULL, params.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		       IORING_OFF_SQES);
+	entries = mmap(NULL, params.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE,
+		       MAP_SHARED, fd, IORING_OFF_SQES);
 	return ring == MAP_FAILED || entries == MAP_FAILED ? -1 : fd;
 }
 
@@ -74,7 +74,8 @@ int main(void)
 		fprintf(stderr, "no io_uring here, or none with commands for the device\n");
 		return 77;
 	}
-	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_COHERENT, PIECES * LEN, 0, 0, &mem));
+	must(MMD_CALL_BUF_ALLOC,
+	     mmd_buf_alloc(dev, MMAPDEMO_TECH_COHERENT, PIECES * LEN, 0, 0, &mem));
 	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, PIECES * LEN, 0, 0, &bar));
 	must(MMD_CALL_WINDOW_CREATE,
 	     mmd_window_create(dev, mem.handle, 0, mem.len, MMAPDEMO_WINDOW_READ, &source));
@@ -89,12 +90,14 @@ int main(void)
 	}
 	/* Release: what was filled is there before the tail says so. */
 	__atomic_store_n(word(params.sq_off.tail), PIECES, __ATOMIC_RELEASE);
-	ret = (int)syscall(__NR_io_uring_enter, fd, PIECES, PIECES, IORING_ENTER_GETEVENTS, NULL, 0);
+	ret = (int)syscall(__NR_io_uring_enter, fd, PIECES, PIECES, IORING_ENTER_GETEVENTS,
+			   NULL, 0);
 	printf("one system call: %d commands submitted\n", ret);
 	head = *word(params.cq_off.head);
 	for (; head != __atomic_load_n(word(params.cq_off.tail), __ATOMIC_ACQUIRE); head++, i--) {
-		ret = mmd_uring_result((const void *)(ring + params.cq_off.cqes +
-						      (head & (params.cq_entries - 1)) * (size_t)32), &done);
+		size_t at = params.cq_off.cqes + (head & (params.cq_entries - 1)) * (size_t)32;
+
+		ret = mmd_uring_result((const void *)(ring + at), &done);
 		printf("command %" PRIu64 ": %u bytes, %s\n", done.user, done.bytes,
 		       ret ? strerror(-ret) : mmd_cq_status_name(done.status));
 		failed += ret || done.bytes != LEN;

@@ -58,15 +58,16 @@ int main(void)
 	must(MMD_CALL_OPEN, mmd_open(NULL, 0, &dev));
 	need(dev, MMAPDEMO_TECH_USERPTR);
 	must(MMD_CALL_BUF_PIN, mmd_buf_pin(dev, mem, LEN, 0, &handle));
-	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, RECORDS * RECORD, 0, 0, &bar));
+	must(MMD_CALL_BUF_ALLOC,
+	     mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, RECORDS * RECORD, 0, 0, &bar));
 	ret = mmd_window_create(dev, handle, 0, LEN, MMAPDEMO_WINDOW_READ, &own);
 	if (ret == -EOPNOTSUPP) {
 		fprintf(stderr, "the device reaches this memory through bounce buffers only\n");
 		return 77;
 	}
 	must(MMD_CALL_WINDOW_CREATE, ret);
-	must(MMD_CALL_WINDOW_CREATE, mmd_window_create(dev, bar.handle, 0, bar.len, MMAPDEMO_WINDOW_WRITE,
-						       &device));
+	must(MMD_CALL_WINDOW_CREATE,
+	     mmd_window_create(dev, bar.handle, 0, bar.len, MMAPDEMO_WINDOW_WRITE, &device));
 	must(MMD_CALL_QUEUE_CREATE, mmd_queue_create(dev, NULL, &q));
 
 	/* The list is in the first page, a record somewhere in each of the others. */

@@ -46,7 +46,8 @@ int main(void)
 	int ret;
 
 	must(MMD_CALL_OPEN, mmd_open(NULL, 0, &dev));
-	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_COHERENT, PIECES * LEN, 0, 0, &mem));
+	must(MMD_CALL_BUF_ALLOC,
+	     mmd_buf_alloc(dev, MMAPDEMO_TECH_COHERENT, PIECES * LEN, 0, 0, &mem));
 	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, PIECES * LEN, 0, 0, &bar));
 	must(MMD_CALL_MAP, mmd_map_buf(dev, &mem, PROT_READ | PROT_WRITE, &map));
 	must(MMD_CALL_WINDOW_CREATE,
@@ -63,7 +64,8 @@ int main(void)
 
 	for (i = 0; i < PIECES; i++) {
 		memset((char *)map.ptr + i * LEN, (int)i + 1, LEN);
-		mmd_sqe_copy(&sqes[2 * i], mmd_at(device, i * LEN), mmd_at(source, i * LEN), LEN, i);
+		mmd_sqe_copy(&sqes[2 * i], mmd_at(device, i * LEN), mmd_at(source, i * LEN), LEN,
+			     i);
 		mmd_sqe_crc32c(&sqes[2 * i + 1], mmd_at(device, i * LEN), 0, LEN, i);
 	}
 	submit.deadline_ns = mmd_deadline_ns(5000000000);

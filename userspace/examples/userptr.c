@@ -65,7 +65,8 @@ int main(void)
 	need(dev, MMAPDEMO_TECH_USERPTR);
 	for (i = 0; i < LEN; i++)
 		source[i] = (char)(i * 7 + i / 4096);
-	must(MMD_CALL_BUF_PIN, mmd_buf_pin(dev, source, LEN, MMAPDEMO_PIN_READ_ONLY, &source_handle));
+	must(MMD_CALL_BUF_PIN,
+	     mmd_buf_pin(dev, source, LEN, MMAPDEMO_PIN_READ_ONLY, &source_handle));
 	must(MMD_CALL_BUF_PIN, mmd_buf_pin(dev, target, LEN, 0, &target_handle));
 	must(MMD_CALL_BUF_ALLOC, mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, LEN, 0, 0, &bar));
 

@@ -291,7 +291,8 @@ static bool is_left_out(const struct args *args, const struct mmd_info *info,
 		why.cause = copy_via_lacks(tool, info, copy->via);
 	if (args->technique == ALL && !(info->techniques & 1u << copy->technique))
 		why.cause = "driver, kernel or device does not have the technique";
-	if (!why.cause && copy_has_queue(copy->via) && (args->via == ALL || args->technique == ALL)) {
+	if (!why.cause && copy_has_queue(copy->via) &&
+	    (args->via == ALL || args->technique == ALL)) {
 		ret = copy_queue_reaches(tool, copy->technique);
 		if (ret)
 			mmd_explain(MMD_CALL_WINDOW_CREATE, ret, &why);

@@ -192,7 +192,8 @@ static int map_object(struct args *args, struct mmd_buf *buf, struct mmd_map *ma
 
 	if (!args->is_region)
 		return object_memory(tool, args->id, len, args->cache,
-				     args->fault_around ? MMAPDEMO_BUF_FAULT_AROUND : 0, prot, buf, map);
+				     args->fault_around ? MMAPDEMO_BUF_FAULT_AROUND : 0, prot, buf,
+				     map);
 	ret = object_region(tool, args->id, buf);
 	if (ret)
 		return ret;

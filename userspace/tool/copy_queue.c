@@ -31,13 +31,15 @@ int copy_queue_reaches(struct tool *tool, uint32_t technique)
 	int ret;
 
 	if (technique == MMAPDEMO_TECH_USERPTR) {
-		p = mmap(NULL, COPY_GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		p = mmap(NULL, COPY_GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
 		if (p == MAP_FAILED)
 			return 0;
 		own = (struct mmd_map) { .ptr = p, .len = COPY_GUARD };
 		ret = mmd_buf_pin(tool->dev, p, COPY_GUARD, 0, &buf.handle);
 	} else {
-		ret = mmd_buf_alloc(tool->dev, technique, COPY_GUARD, MMAPDEMO_CACHE_DEFAULT, 0, &buf);
+		ret = mmd_buf_alloc(tool->dev, technique, COPY_GUARD, MMAPDEMO_CACHE_DEFAULT, 0,
+				    &buf);
 	}
 	if (!ret) {
 		ret = mmd_window_create(tool->dev, buf.handle, 0, COPY_GUARD, MMAPDEMO_WINDOW_READ,
@@ -186,7 +188,8 @@ static int sync_memory(struct copy *copy, uint32_t flags)
 	if (copy->technique != MMAPDEMO_TECH_COHERENT)
 		ret = mmd_buf_sync(tool->dev, copy->mem.handle, COPY_GUARD, copy->mem_len, flags);
 	if (ret && ret != -ENOTTY)
-		return tool_explain(tool, MMD_CALL_BUF_SYNC, ret, mmd_technique_name(copy->technique));
+		return tool_explain(tool, MMD_CALL_BUF_SYNC, ret,
+				    mmd_technique_name(copy->technique));
 	return 0;
 }
 

@@ -132,7 +132,8 @@ int object_release(struct tool *tool, struct mmd_buf *buf, struct mmd_map *map)
 
 	ret = mmd_buf_free(tool->dev, buf->handle);
 	if (ret)
-		return tool_explain(tool, MMD_CALL_BUF_FREE, ret, mmd_technique_name(buf->technique));
+		return tool_explain(tool, MMD_CALL_BUF_FREE, ret,
+				    mmd_technique_name(buf->technique));
 	ret = mmd_unmap(map);
 	return ret ? tool_explain(tool, MMD_CALL_MAP, ret, "munmap") : 0;
 }

@@ -284,7 +284,8 @@ int check_sync(struct selftest *st, uint32_t arg)
 		ret = check_skip(st, "the driver does not know the call");
 	else if (check_errno(st, "handing a page over", ret, 0) ||
 		 check_errno(st, "taking one byte back",
-			     mmd_buf_sync(dev, mem.handle, page - 1, 1, MMAPDEMO_SYNC_FOR_CPU), 0) ||
+			     mmd_buf_sync(dev, mem.handle, page - 1, 1, MMAPDEMO_SYNC_FOR_CPU),
+			     0) ||
 		 check_errno(st, "past the end",
 			     mmd_buf_sync(dev, mem.handle, page - 1, 2, MMAPDEMO_SYNC_FOR_CPU),
 			     -EINVAL) ||

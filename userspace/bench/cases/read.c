@@ -37,7 +37,9 @@ static enum mmb_rc read_run(struct mmb_arm *arm, uint64_t ops)
 static enum mmb_rc setup(struct mmb_case *c)
 {
 	const struct mmb_copy_spec spec = {
-		.technique = MMAPDEMO_TECH_PAGES, .direction = MMAPDEMO_DMA_FROM_DEVICE, .len = c->len,
+		.technique = MMAPDEMO_TECH_PAGES,
+		.direction = MMAPDEMO_DMA_FROM_DEVICE,
+		.len = c->len,
 	};
 	const char *size = MMB_SIZE_NAME(c->len);
 	struct mmb_arm *rd = mmb_arm_add(c, MMB_TEXT("D3.%s.pread", size),
