@@ -90,6 +90,7 @@ void register_limits(void);
 void register_module(void);
 void register_memory_map(void);
 void register_leak(void);
+void register_stress(void);
 
 /* A line of explanation, shown under the test's result. */
 __attribute__((format(printf, 1, 2)))

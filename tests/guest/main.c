@@ -65,5 +65,6 @@ int main(int argc, char **argv)
 	register_module();
 	register_memory_map();
 	register_leak();
+	register_stress();
 	return harness_main(argc, argv);
 }

@@ -102,6 +102,14 @@ def _judge(test, status, text, limit):
         if "# skip" in result.group(3).lower():
             raise Broken(f"{test} was skipped")
         return Seen(False, "failed") if result.group(1) else Seen(True, "passed")
+    # A check of the qtest that fails ends the whole program, without a line for the test.
+    said = re.findall(r"Bail out! (.*)|(?:^|\n)\**\s*(ERROR:.*)", text)
+    if status and said:
+        reason = next(word for word in said[0] if word)
+        return Seen(False, f"failed: {re.sub(r'^(FATAL-)?ERROR:', '', reason).strip()[-90:]}")
+    # Programs of ours say so that there was no such test.
+    if status == 2:
+        raise Broken(f"{test} does not exist")
     if status is None:
         return Seen(False, f"hang: no end within {limit} s")
     if status:

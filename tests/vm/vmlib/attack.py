@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Stages that attack: mutants of driver, device and library; fuzzing of the driver's decisions."""
+"""Stages that attack: mutants of driver, device and library; fuzzing of the driver's decisions; the random stressor."""
 
 import os
 
-from . import paths, stages, steps, tap
+from . import accel, parts, paths, stages, steps, tap
 
 TESTS = os.path.join(paths.TOP, "tests")
 # A mutant of the device is a build of QEMU's changed files and a link, that of the driver a module and a boot.
 MUTANT_SECONDS = 400
 FUZZ_SECONDS = 30
 SAMPLE = 5
+# Of sequences, and as many of threads; five minutes of each are the most.
+STRESS_SECONDS = 30
+STRESS_SECONDS_MAX = 300
 
 
 def _program(name, words, limit):
@@ -35,6 +38,22 @@ def mutants(number=SAMPLE):
     return _program("mutants", ("mutants/run", *words), MUTANT_SECONDS * (number or 100))
 
 
+def stress(seconds=STRESS_SECONDS):
+    def stage(log):
+        count = tap.Count()
+        try:
+            built = parts.build()
+        except steps.StepError as err:
+            count.fail(f"stress: {err}: see build/log")
+            return count
+        boot = stages.Boot("stress", tests=("stress_*",), environment={"MMAPDEMO_STRESS_MS": str(seconds * 1000)})
+        accelerator = accel.choose(os.environ.get("ACCEL", "auto"), built)[0]
+        return stages.guest_tests(built, accelerator, boot, 2 * seconds + 600)(log)
+
+    return stage
+
+
 def run(suite, soak_hours=None):
     """All of it: samples for test-deep, everything for soak."""
     suite.run("fuzz-policy", fuzz(int(soak_hours * 3600) if soak_hours else FUZZ_SECONDS))
+    suite.run("mutants", mutants(None if soak_hours else SAMPLE))
