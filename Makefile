@@ -16,7 +16,7 @@ help:
 	@echo '                ARGS="--quick --only D1": arguments of "mmapdemo bench"'
 	@echo 'make test       all tests that run in minutes'
 	@echo 'make test-deep  the checks that need more downloads or time: sanitizers, fuzzing, coverage, other QEMUs'
-	@echo 'make soak       fuzzing and migration at full length; HOURS=1'
+	@echo 'make soak       fuzzing and migration at full length, mutants, other kernels; HOURS=1'
 	@echo 'make shell      a prompt in the guest, with everything loaded'
 	@echo 'make run        boot and run CMD="..." in the guest (default: mmapdemo bench ARGS)'
 	@echo 'make debug      the same as shell, open to gdb; says how to start it'
