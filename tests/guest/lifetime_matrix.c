@@ -23,7 +23,8 @@
 
 #define WAKE_MS		100	/* the promise */
 #define WAKE_ATTEMPTS	3	/* late once is the emulator's host, late every time the driver */
-#define LONG_NS		200000000	/* of a transfer that shall not end by itself */
+#define LONG_NS		4000000000u	/* of a transfer that shall not end by itself */
+#define PATIENCE_MS	60000		/* of the driver with it */
 #define FOR_EVER_MS	20000
 #define QUIET_MS	250	/* that nobody who has no news is woken */
 #define SETTLE_MS	30
@@ -328,6 +329,7 @@ static bool waiting_once(const struct way *w)
 	bool in_time;
 
 	/* Of those behind, none ends soon. */
+	watchdog_set(PATIENCE_MS);
 	busy_each(LONG_NS);
 	waiter_add(&all, (struct waiter){ .name = "DMA_WAIT", .wait = wait_transfer, .fd = fd,
 					  .seq = b.last, .gone = -ENODEV, .reset = -EIO });
