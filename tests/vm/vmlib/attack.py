@@ -3,7 +3,7 @@
 
 import os
 
-from . import accel, parts, paths, stages, steps, tap
+from . import paths, stages, steps, tap
 
 TESTS = os.path.join(paths.TOP, "tests")
 # A mutant of the device is a build of QEMU's changed files and a link, that of the driver a module and a boot.
@@ -17,7 +17,7 @@ STRESS_SECONDS_MAX = 300
 
 def _program(name, words, limit):
     """TAP of a program of tests/; status 77: it cannot run here, and says why last."""
-    def stage(log):
+    def stage(log, *_):
         text, status = stages.program([os.path.join(TESTS, words[0]), *words[1:]], log, limit)
         if status == steps.SKIPPED:
             count = tap.Count()
@@ -39,21 +39,14 @@ def mutants(number=SAMPLE):
 
 
 def stress(seconds=STRESS_SECONDS):
-    def stage(log):
-        count = tap.Count()
-        try:
-            built = parts.build()
-        except steps.StepError as err:
-            count.fail(f"stress: {err}: see build/log")
-            return count
-        boot = stages.Boot("stress", tests=("stress_*",), environment={"MMAPDEMO_STRESS_MS": str(seconds * 1000)})
-        accelerator = accel.choose(os.environ.get("ACCEL", "auto"), built)[0]
-        return stages.guest_tests(built, accelerator, boot, 2 * seconds + 600)(log)
-
-    return stage
+    boot = stages.Boot("stress", tests=("stress_*",), environment={"MMAPDEMO_STRESS_MS": str(seconds * 1000)})
+    return stages.guest_tests(boot, 2 * seconds + 600)
 
 
 def run(suite, soak_hours=None):
-    """All of it: samples for test-deep, everything for soak."""
-    suite.run("fuzz-policy", fuzz(int(soak_hours * 3600) if soak_hours else FUZZ_SECONDS))
-    suite.run("mutants", mutants(None if soak_hours else SAMPLE))
+    """Samples for test-deep, everything for soak."""
+    suite.add("fuzz-policy", fuzz(int(soak_hours * 3600) if soak_hours else FUZZ_SECONDS))
+    suite.add("stress", stress(int(min(soak_hours * 1800, STRESS_SECONDS_MAX)) if soak_hours else STRESS_SECONDS),
+              needs=("guest-parts",))
+    # Those of the device are builds of QEMU, too.
+    suite.add("mutants", mutants(None if soak_hours else SAMPLE), needs=("guest-parts",))

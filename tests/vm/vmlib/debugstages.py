@@ -3,7 +3,7 @@
 
 import os
 
-from . import accel, debugkernel, detectors, parts, paths, stages, steps, tap
+from . import builds, debugkernel, detectors, paths, stages
 
 # What the guest's own tests are given of time: MMAPDEMO_TEST_SCALE, see tests/guest/harness.c.
 TIME_SCALE = 6
@@ -23,34 +23,21 @@ cat /sys/kernel/debug/kmemleak >/results/kmemleak
 _LEAK_BEGIN = "echo scan >/sys/kernel/debug/kmemleak; echo clear >/sys/kernel/debug/kmemleak\n"
 
 
-def on_kernel(kernel, function):
-    """Make a stage of function(log, built, accelerator), where built is what a guest of that kernel needs."""
-    def stage(log):
-        count = tap.Count()
-        try:
-            built = parts.build(kernel=kernel)
-        except steps.StepError as err:
-            count.fail(f"{kernel} kernel: {err}: see build/log/kernel.log")
-            return count
-        return function(log, built, accel.choose(os.environ.get("ACCEL", "auto"), built)[0])
-
-    return stage
-
-
 def guest_tests(name, kernel, command="mmapdemo-guest-tests", append=STRICT_IOMMU, iommu=True):
     """Everything that the command tests, and a look for leaks at its end."""
-    def run(log, built, accelerator):
-        script = command
-        if kernel == "debug":
-            script = f"{_LEAK_BEGIN}{command}\nstatus=$?\n{_LEAK_SCAN}\nexit $status"
-        boot = stages.Boot(name, append=(*debugkernel.kernel_args(kernel), *append), iommu=iommu, command=script,
-                           environment={"MMAPDEMO_TEST_SCALE": str(TIME_SCALE)}, boot_seconds=BOOT_SECONDS)
-        count = stages.guest_tests(built, accelerator, boot, SECONDS)(log)
+    script = command
+    if kernel == "debug":
+        script = f"{_LEAK_BEGIN}{command}\nstatus=$?\n{_LEAK_SCAN}\nexit $status"
+    boot = stages.Boot(name, append=(*debugkernel.kernel_args(kernel), *append), iommu=iommu, command=script,
+                       environment={"MMAPDEMO_TEST_SCALE": str(TIME_SCALE)}, boot_seconds=BOOT_SECONDS)
+
+    def stage(log, ready):
+        count = stages.guest_tests(boot, SECONDS)(log, ready)
         if kernel == "debug":
             _judge_leaks(count, name)
         return count
 
-    return on_kernel(kernel, run)
+    return stage
 
 
 def _judge_leaks(count, name):
@@ -71,20 +58,21 @@ def _judge_leaks(count, name):
 
 def planted(name, kernel, bugs):
     """Each detector reports the bug that is planted for it."""
-    def run(log, built, accelerator):
-        module = detectors.build_module(built.kernel, log)
+    def stage(log, ready):
+        module = detectors.build_module(ready.built.kernel, log)
         boot = stages.Boot(name, append=(*debugkernel.kernel_args(kernel), *STRICT_IOMMU), iommu=True,
                            command=detectors.script(bugs), files={"lib/modules/mmapdemo-planted.ko": module},
                            load_module=False, boot_seconds=BOOT_SECONDS)
-        return stages.guest_tests(built, accelerator, boot, SECONDS,
-                                  lambda outcome: detectors.judge(bugs, outcome.directory, name))(log)
+        return stages.guest_tests(boot, SECONDS, lambda outcome: detectors.judge(bugs, outcome.directory, name))(log, ready)
 
-    return on_kernel(kernel, run)
+    return stage
 
 
 def run(suite, soak=False):
-    suite.run("detectors", planted("detectors", "debug", detectors.DEBUG_BUGS))
+    builds.add_kernel(suite, "debug")
+    debug = ("guest-parts-debug",)
+    suite.add("detectors", planted("detectors", "debug", detectors.DEBUG_BUGS), needs=debug)
     if not soak:
         return
     for bug in detectors.LOCKDEP_BUGS:
-        suite.run(f"detectors-{bug.name}", planted(f"detectors-{bug.name}", "debug", (bug,)))
+        suite.add(f"detectors-{bug.name}", planted(f"detectors-{bug.name}", "debug", (bug,)), needs=debug)

@@ -3,7 +3,7 @@
 
 import os
 
-from . import paths, qtest, stages, steps, tap
+from . import builds, paths, stages, tap
 
 SCRIPTS = os.path.join(paths.TOP, "qemu-device", "scripts")
 DEEP_TESTS = os.path.join(paths.TOP, "tests", "deep")
@@ -33,52 +33,14 @@ def soak(hours):
     return Plan(fuzz_seconds=int(hours * 3600), streams=10000, slow_qtest=True)
 
 
-class NotServed(Exception):
-    """The mirror does not have it today; the text is what it said."""
-
-
-def build(name, *arguments, lock=None):
-    """Directory of a QEMU made by build-qemu with these arguments.  Raises NotServed or steps.StepError."""
-    step = steps.Step(name, [os.path.join(SCRIPTS, "build-qemu"), *arguments], slots=os.cpu_count() or 1,
-                      environment={"QEMU_LOCK": lock} if lock else None)
-    try:
-        return steps.Runner([step]).run()[name]
-    except steps.StepError:
-        if step.status == steps.SKIPPED:
-            raise NotServed(step.last_line()) from None
-        raise
-
-
-def needing(name, *arguments, lock=None):
-    """Make a stage function of function(log, qemu): it gets a QEMU built with these arguments."""
-    def with_build(function):
-        def stage(log):
-            count = tap.Count()
-            try:
-                qemu = build(name, *arguments, lock=lock)
-            except NotServed as reason:
-                count.skip(name, str(reason))
-                return count
-            except steps.StepError as err:
-                count.fail(f"{name}: {err}: see build/log/{name}.log")
-                return count
-            return function(log, qemu)
-
-        return stage
-
-    return with_build
-
-
-def qtest_list(log, qemu, environment=None, slow=False):
-    """The device's whole qtest on that QEMU."""
-    return tap.count_tap(*qtest.tap(qemu, log, environment, slow), "qtest")
-
-
 def run(suite, plan):
-    asan = needing("qemu-asan", "--variant", "asan", "--qtest")
+    builds.add_qemu(suite, "qemu-asan", "--variant", "asan", "--qtest")
+    builds.add_qemu(suite, "qemu-gcov", "--variant", "gcov", "--qtest")
+    for lock in LOCKS:
+        builds.add_qemu(suite, lock[:-len(".lock")], "--qtest", lock=os.path.join(paths.TOP, "qemu-device", lock))
 
     def tool(name, *arguments, limit):
-        """A program of tests/deep that prints TAP; {qemu} is the sanitizers' QEMU."""
+        """A program of tests/deep that prints TAP; {qemu} is the QEMU that the stage needs."""
         def stage(log, qemu):
             words = [os.path.join(DEEP_TESTS, name), *(word.format(qemu=qemu) for word in arguments)]
             return tap.count_tap(*stages.program(words, log, limit), name)
@@ -89,17 +51,18 @@ def run(suite, plan):
         """The patches for QEMU, by its own checkpatch."""
         return tap.count_tap(*stages.program([os.path.join(SCRIPTS, "series"), "--check"], log, 900), "series")
 
-    suite.run("qtest-asan", asan(lambda log, qemu: qtest_list(log, qemu, SANITIZERS, plan.slow_qtest)))
-    suite.run("vmstate", asan(tool("vmstate", "check", "{qemu}", limit=300)))
-    suite.run("streams", asan(tool("streams", "check", "{qemu}", limit=900)))
-    suite.run("streams-mutated", asan(tool("fuzz", "streams", "{qemu}", str(plan.streams), limit=1800)))
-    suite.run("fuzz-replay", asan(tool("fuzz", "replay", "{qemu}", limit=900)))
-    suite.run("fuzz", asan(tool("fuzz", "run", "{qemu}", str(plan.fuzz_seconds), limit=plan.fuzz_seconds + 900)))
-    suite.run("coverage", needing("qemu-gcov", "--variant", "gcov", "--qtest")(
-        tool("coverage", "{qemu}", limit=QTEST_SECONDS)))
-    suite.run("series", needing("qemu-build", "--qtest")(series))
+    asan = ("qemu-asan",)
+    suite.add("series", series, needs=("qemu",))
+    suite.add("qtest-asan", stages.qtest(SANITIZERS, plan.slow_qtest), cores=2, needs=asan)
+    suite.add("vmstate", tool("vmstate", "check", "{qemu}", limit=300), needs=asan)
+    suite.add("streams", tool("streams", "check", "{qemu}", limit=900), needs=asan)
+    # What these three make on their way stands in one place.
+    suite.add("streams-mutated", tool("fuzz", "streams", "{qemu}", str(plan.streams), limit=1800), needs=asan)
+    suite.add("fuzz-replay", tool("fuzz", "replay", "{qemu}", limit=900), needs=asan, after=("streams-mutated",))
+    suite.add("fuzz", tool("fuzz", "run", "{qemu}", str(plan.fuzz_seconds), limit=plan.fuzz_seconds + 900), needs=asan,
+              after=("fuzz-replay",))
+    suite.add("coverage", tool("coverage", "{qemu}", limit=QTEST_SECONDS), cores=2, needs=("qemu-gcov",))
     for lock in LOCKS:
         name = lock[:-len(".lock")]
-        newer = needing(name, "--qtest", lock=os.path.join(paths.TOP, "qemu-device", lock))
-        suite.run(f"qtest-{name}", newer(qtest_list))
-        suite.run(f"streams-{name}", newer(tool("streams", "check", "{qemu}", limit=900)))
+        suite.add(f"qtest-{name}", stages.qtest(), cores=2, needs=(name,))
+        suite.add(f"streams-{name}", tool("streams", "check", "{qemu}", limit=900), needs=(name,))

@@ -21,19 +21,27 @@ KERNELS = ("6.1", "6.12", "7")
 CHOICES = (*KERNELS, *debugkernel.KERNELS)
 
 
-def build(qemu=None, user=True, module=True, verbose=False, tests=False, kernel=None):
-    """Bring everything up to date.  qemu: a directory to use instead of building one.  tests: what runs on the host,
-    too.  kernel: one of CHOICES."""
+def _qemu_steps(tests):
     scripts = os.path.join(paths.TOP, "qemu-device", "scripts")
-    plan = []
-    if not qemu:
-        build_qemu = os.path.join(scripts, "build-qemu")
-        plan += [
-            steps.Step("qemu-source", [os.path.join(scripts, "fetch-qemu")]),
-            steps.Step("meson", [os.path.join(scripts, "fetch-meson")], slots=0),
-            steps.Step("qemu-configure", [build_qemu, "--configure-only"], after=("qemu-source", "meson")),
-            steps.Step("qemu-build", [build_qemu, *(["--qtest"] if tests else [])], after=("qemu-configure",), slots=os.cpu_count() or 1),
-        ]
+    build = os.path.join(scripts, "build-qemu")
+    return [
+        steps.Step("qemu-source", [os.path.join(scripts, "fetch-qemu")]),
+        steps.Step("meson", [os.path.join(scripts, "fetch-meson")], slots=0),
+        steps.Step("qemu-configure", [build, "--configure-only"], after=("qemu-source", "meson")),
+        steps.Step("qemu-build", [build, *(["--qtest"] if tests else [])], after=("qemu-configure",),
+                   slots=os.cpu_count() or 1),
+    ]
+
+
+def build_qemu(tests=False, live=True):
+    """Bring QEMU up to date; its directory."""
+    return steps.Runner(_qemu_steps(tests), live=live).run()["qemu-build"]
+
+
+def build(qemu=None, user=True, module=True, verbose=False, tests=False, kernel=None, live=True):
+    """Bring everything up to date.  qemu: a directory to use instead of building one, or False for none.  tests: what runs
+    on the host, too.  kernel: one of CHOICES."""
+    plan = _qemu_steps(tests) if qemu is None else []
     choice = ["--kernel", kernel] if kernel else []
     # Debian's kernels only come; ours are built.
     plan.append(steps.Step("kernel", [os.path.join(paths.VM, "fetch-kernel"), *choice],
@@ -42,5 +50,5 @@ def build(qemu=None, user=True, module=True, verbose=False, tests=False, kernel=
         plan.append(steps.Step("userspace", [os.path.join(paths.VM, "build-user"), *(["--tests"] if tests else [])]))
     if module and os.path.exists(os.path.join(paths.TOP, "kernel", "Kbuild")):
         plan.append(steps.Step("driver", [os.path.join(paths.VM, "build-module"), *choice], after=("kernel",)))
-    results = steps.Runner(plan, verbose).run()
-    return Parts(qemu or results["qemu-build"], results["kernel"], results.get("userspace"), results.get("driver"))
+    results = steps.Runner(plan, verbose, live=live).run()
+    return Parts(results["qemu-build"] if qemu is None else qemu or None, results["kernel"], results.get("userspace"), results.get("driver"))

@@ -4,33 +4,31 @@
 import json
 import os
 import subprocess
-import sys
-import time
+import traceback
 
-from . import guest, machine, paths, qtest as qtests, session, tap
+from . import guest, kernels, machine, paths, qtest as qtests, schedule, session, tap
 
 SHOWN_FAILURES = 40
 
 
 class Stages:
-    """Runs stages one after the other and adds them up."""
+    """A suite: its stages and builds as schedule.Scheduler takes them, and their sum.  name: of the suite."""
 
-    def __init__(self):
+    def __init__(self, name):
+        self.name = name
         self.total = tap.Count()
-        self.began = time.monotonic()
+        self.table = kernels.Table(name)
+        self.schedule = schedule.Scheduler(_run, self._show)
+        self.build = self.schedule.build
         os.makedirs(paths.LOG, exist_ok=True)
 
-    def run(self, name, function):
-        """function(log) -> Count, where log is an open binary file for the stage's whole output."""
-        started = time.monotonic()
-        path = os.path.join(paths.LOG, f"test-{name}.log")
-        print(f"{name}: running", file=sys.stderr, flush=True)
-        with open(path, "wb") as log:
-            try:
-                count = function(log)
-            except (OSError, ValueError, KeyError, subprocess.TimeoutExpired, subprocess.CalledProcessError) as err:
-                count = tap.Count()
-                count.fail(f"{name}: the stage itself broke: {err}")
+    def add(self, name, function, **how):
+        """A stage: see schedule.Scheduler.add().  log, its first argument, is an open binary file for its whole output."""
+        self.schedule.add(name, function, **how)
+
+    def _show(self, task):
+        """The block of one stage."""
+        count = task.count
         for line in count.skips:
             print(f"  skipped: {line}")
         for line in count.failures[:SHOWN_FAILURES]:
@@ -38,14 +36,34 @@ class Stages:
         if len(count.failures) > SHOWN_FAILURES:
             print(f"  ... and {len(count.failures) - SHOWN_FAILURES} more")
         if count.failed:
-            print(f"  log: {os.path.relpath(path)}")
-        print(f"{name}: {count} ({time.monotonic() - started:.0f} s)", flush=True)
+            print(f"  log: {os.path.relpath(_log(task.name))}")
+        print(f"{task.name}: {count} ({task.seconds:.0f} s)", flush=True)
         self.total.add(count)
+        if task.cell:
+            self.table.enter(task.cell, count, task.seconds)
 
     def finish(self):
-        """Print the closing line; return the exit status."""
+        """Run all; print the closing line; return the exit status."""
+        self.schedule.run()
+        self.table.show()
         print(self.total, flush=True)
         return 1 if self.total.failed or not self.total.total else 0
+
+
+def _log(name):
+    return os.path.join(paths.LOG, f"test-{name}.log")
+
+
+def _run(task, values):
+    """The body of a stage, in its own process."""
+    with open(_log(task.name), "wb") as log:
+        try:
+            return task.function(log, *values)
+        except Exception as err:  # noqa: BLE001  # it must be counted, whatever it was
+            log.write(traceback.format_exc().encode())
+            count = tap.Count()
+            count.fail(f"{task.name}: the stage itself broke: {type(err).__name__}: {err}")
+            return count
 
 
 def program(words, log, timeout, environment=None):
@@ -57,6 +75,10 @@ def program(words, log, timeout, environment=None):
     except subprocess.TimeoutExpired:
         process.kill()
         out, status = process.communicate()[0], None
+    except BaseException:
+        process.terminate()
+        process.communicate()
+        raise
     log.write(out)
     return out.decode("utf-8", "replace"), status
 
@@ -66,32 +88,28 @@ def machinery(log):
     return tap.count_tap(*program([os.path.join(paths.VM, "selftest")], log, 120), "machinery")
 
 
-def host(user):
+def host(log, programs):
     """Unit and ABI tests on the host, by meson; TAP programs are counted by their tests."""
-    def stage(log):
-        count = tap.Count()
-        results = os.path.join(user, "meson-logs", "testlog.json")
-        if os.path.exists(results):
-            os.unlink(results)
-        _, status = program([paths.PYTHON, "/usr/bin/meson", "test", "-C", user, "--no-rebuild", "--print-errorlogs"],
-                            log, 900)
-        done = set()
-        if os.path.exists(results):
-            with open(results, encoding="utf-8") as stream:
-                for line in stream:
-                    entry = json.loads(line)
-                    done.add(entry["name"])
-                    count.add(count_meson_test(entry))
-        for name in planned_tests(user):
-            if not any(entry == name or entry.endswith(f"/ {name}") or entry.endswith(f":{name}") for entry in done):
-                count.fail(f"{name}: did not run")
-        if count.total == 0:
-            count.fail("meson ran no tests at all")
-        if status != 0 and count.failed == 0:
-            count.fail(f"every test passed, but meson test ended with {tap.describe(status)}")
-        return count
-
-    return stage
+    user, count = programs.user, tap.Count()
+    results = os.path.join(user, "meson-logs", "testlog.json")
+    if os.path.exists(results):
+        os.unlink(results)
+    _, status = program([paths.PYTHON, "/usr/bin/meson", "test", "-C", user, "--no-rebuild", "--print-errorlogs"], log, 900)
+    done = set()
+    if os.path.exists(results):
+        with open(results, encoding="utf-8") as stream:
+            for line in stream:
+                entry = json.loads(line)
+                done.add(entry["name"])
+                count.add(count_meson_test(entry))
+    for name in planned_tests(user):
+        if not any(entry == name or entry.endswith(f"/ {name}") or entry.endswith(f":{name}") for entry in done):
+            count.fail(f"{name}: did not run")
+    if count.total == 0:
+        count.fail("meson ran no tests at all")
+    if status != 0 and count.failed == 0:
+        count.fail(f"every test passed, but meson test ended with {tap.describe(status)}")
+    return count
 
 
 def planned_tests(user):
@@ -121,65 +139,62 @@ def count_meson_test(entry):
 
 def style(*arguments):
     """Style checks over the whole tree."""
-    def stage(log):
+    def stage(log, *_):
         words = [os.path.join(paths.TOP, "tests", "style", "run"), *arguments]
         return tap.count_summary(*program(words, log, 1800), "style")
 
     return stage
 
 
-def qtest(qemu):
-    """The device's qtest against the QEMU that was built."""
-    def stage(log):
-        return tap.count_tap(*qtests.tap(qemu, log), "qtest")
+def qtest(environment=None, slow=False):
+    """The device's whole qtest on a QEMU that was built."""
+    def stage(log, qemu):
+        return tap.count_tap(*qtests.tap(qemu, log, environment, slow), "qtest")
 
     return stage
 
 
-def runner(built, accelerator):
+def runner(log, ready):
     """The runner itself, with guests that report, die, hang, and complain."""
     def boot(command, total=120):
         options = machine.Options()
-        options.accel = accelerator
+        options.accel = ready.accelerator
         options.mmapdemo = None
         options.peers = False
         job = guest.Job([command])
         job.load_module = False
         out = bytearray()
-        return session.boot("test-runner", built, options, job, session.Limits(100, total), out.extend), bytes(out)
+        return session.boot("test-runner", ready.built, options, job, session.Limits(100, total), out.extend), bytes(out)
 
-    def stage(log):
-        count = tap.Count()
+    count = tap.Count()
 
-        def check(good, name, seen):
-            log.write(f"{'ok' if good else 'not ok'} - {name}: {seen}\n".encode())
-            if good:
-                count.passed += 1
-            else:
-                count.fail(f"runner: {name}: {seen}")
+    def check(good, name, seen):
+        log.write(f"{'ok' if good else 'not ok'} - {name}: {seen}\n".encode())
+        if good:
+            count.passed += 1
+        else:
+            count.fail(f"runner: {name}: {seen}")
 
-        outcome, out = boot("printf 'a\\n\\0b END c'; echo text >/results/file; vmctl '{\"execute\": \"stop-it\"}' "
-                            ">/results/vmctl; echo $? >>/results/vmctl; echo '<4>BUG: planted' >/dev/kmsg; exit 7")
-        check(outcome.status == 7 and not outcome.error, "status_comes_back", (outcome.status, outcome.error))
-        check(out == b"a\n\0b END c", "output_comes_back_unchanged", out)
-        results = os.path.join(outcome.directory, "results")
-        check(guest.tail(os.path.join(results, "file"), 1) == ["text"], "files_come_back", os.listdir(results))
-        reply = guest.tail(os.path.join(results, "vmctl"), 2)
-        check("CommandNotFound" in reply[0] and reply[1] == "1", "monitor_answers_the_guest", reply)
-        check([kind for kind, _ in outcome.kernel_messages] == ["BUG"], "kernel_message_is_seen", outcome.kernel_messages)
-        # Long enough for the last guest to boot, however slow this machine is, and no longer.
-        patience = 3 * (outcome.boot_seconds or 100) + 5
-        outcome, _ = boot("echo c >/proc/sysrq-trigger")
-        check(outcome.status is None and outcome.error and outcome.kernel_messages, "panic_is_a_failure", outcome.error)
-        outcome, _ = boot("poweroff -f")
-        check(outcome.status is None and outcome.error, "silent_end_is_a_failure", outcome.error)
-        outcome, _ = boot("vmctl '{\"execute\": \"quit\"}'; sleep 100")
-        check(outcome.status is None and outcome.error, "qemu_that_ends_is_a_failure", outcome.error)
-        outcome, out = boot("echo before; sleep 1000", total=patience)
-        check(outcome.status is None and outcome.error and out == b"before\n", "hang_is_a_failure", outcome.error)
-        return count
-
-    return stage
+    outcome, out = boot("printf 'a\\n\\0b END c'; echo text >/results/file; vmctl '{\"execute\": \"stop-it\"}' "
+                        ">/results/vmctl; echo $? >>/results/vmctl; echo '<4>BUG: planted' >/dev/kmsg; exit 7")
+    check(outcome.status == 7 and not outcome.error, "status_comes_back", (outcome.status, outcome.error))
+    check(out == b"a\n\0b END c", "output_comes_back_unchanged", out)
+    results = os.path.join(outcome.directory, "results")
+    check(guest.tail(os.path.join(results, "file"), 1) == ["text"], "files_come_back", os.listdir(results))
+    reply = guest.tail(os.path.join(results, "vmctl"), 2)
+    check("CommandNotFound" in reply[0] and reply[1] == "1", "monitor_answers_the_guest", reply)
+    check([kind for kind, _ in outcome.kernel_messages] == ["BUG"], "kernel_message_is_seen", outcome.kernel_messages)
+    # Long enough for the last guest to boot, however slow this machine is, and no longer.
+    patience = 3 * (outcome.boot_seconds or 100) + 5
+    outcome, _ = boot("echo c >/proc/sysrq-trigger")
+    check(outcome.status is None and outcome.error and outcome.kernel_messages, "panic_is_a_failure", outcome.error)
+    outcome, _ = boot("poweroff -f")
+    check(outcome.status is None and outcome.error, "silent_end_is_a_failure", outcome.error)
+    outcome, _ = boot("vmctl '{\"execute\": \"quit\"}'; sleep 100")
+    check(outcome.status is None and outcome.error, "qemu_that_ends_is_a_failure", outcome.error)
+    outcome, out = boot("echo before; sleep 1000", total=patience)
+    check(outcome.status is None and outcome.error and out == b"before\n", "hang_is_a_failure", outcome.error)
+    return count
 
 
 def techniques(boots):
@@ -195,11 +210,12 @@ def techniques(boots):
 
 class Boot:
     """One guest of the guest stage: name, how it differs from the plain one, which tests.  command: a line of shell instead
-    of the tests, which prints TAP as they do."""
+    of the tests, which prints TAP as they do.  configuration: what it is called in the table of kernels."""
 
-    def __init__(self, name, tests=(), append=(), iommu=False, command=None, environment=None, files=None, load_module=True,
-                 boot_seconds=120):
+    def __init__(self, name, configuration="plain", tests=(), append=(), iommu=False, command=None, environment=None,
+                 files=None, load_module=True, boot_seconds=120):
         self.name = name
+        self.configuration = configuration
         self.boot_seconds = boot_seconds
         self.append = append
         self.iommu = iommu
@@ -216,9 +232,10 @@ class Boot:
         return options
 
 
-def guest_tests(built, accelerator, one, timeout, judge=None):
-    """Guest tests in one boot.  judge(outcome): a count instead of that of the TAP and of the kernel's messages."""
-    def stage(log):
+def guest_tests(one, timeout, judge=None):
+    """Guest tests in one boot of what is ready: see builds.py.  judge(outcome): a count instead of that of the TAP and of the
+    kernel's messages."""
+    def stage(log, ready):
         out = bytearray()
 
         def sink(data):
@@ -226,7 +243,7 @@ def guest_tests(built, accelerator, one, timeout, judge=None):
             log.write(data)
             log.flush()
 
-        outcome = session.boot(f"test-{one.name}", built, one.options(accelerator), one.job,
+        outcome = session.boot(f"test-{one.name}", ready.built, one.options(ready.accelerator), one.job,
                                session.Limits(one.boot_seconds, timeout), sink)
         count = judge(outcome) if judge else tap.count_tap(out.decode("utf-8", "replace"), outcome.status, one.name)
         if outcome.error:

@@ -69,11 +69,12 @@ class Step:
 class Runner:
     """Runs a list of steps; results() gives {name: result}."""
 
-    def __init__(self, steps, verbose=False, stream=sys.stderr):
+    def __init__(self, steps, verbose=False, stream=sys.stderr, live=True):
+        """live: on a terminal, one line that changes; not where others write to it, too."""
         self.steps = {step.name: step for step in steps}
         self.verbose = verbose
         self.stream = stream
-        self.terminal = stream.isatty()
+        self.terminal = live and stream.isatty()
         self.cpus = os.cpu_count() or 1
         self.free = self.cpus
         self.began = time.monotonic()
