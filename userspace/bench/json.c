@@ -236,6 +236,18 @@ int mmb_json_check(const char *path)
 	return 0;
 }
 
+int mmb_text_write(const char *path, const char *text)
+{
+	if (!strcmp(path, "-"))
+		return write_all(STDOUT_FILENO, text, strlen(text));
+	if (is_special(path)) {
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+		return fd < 0 ? -errno : write_and_close(fd, text, false);
+	}
+	return replace_file(path, text);
+}
+
 int mmb_json_write(const char *path, const json_t *root)
 {
 	char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
@@ -243,17 +255,9 @@ int mmb_json_write(const char *path, const json_t *root)
 
 	if (!text)
 		return -ENOMEM;
-	if (!strcmp(path, "-")) {
-		err = write_all(STDOUT_FILENO, text, strlen(text));
-		if (!err)
-			err = write_all(STDOUT_FILENO, "\n", 1);
-	} else if (is_special(path)) {
-		int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-		err = fd < 0 ? -errno : write_and_close(fd, text, false);
-	} else {
-		err = replace_file(path, text);
-	}
+	err = mmb_text_write(path, text);
+	if (!err && !strcmp(path, "-"))
+		err = write_all(STDOUT_FILENO, "\n", 1);
 	free(text);
 	return err;
 }

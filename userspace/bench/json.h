@@ -34,4 +34,7 @@ int mmb_json_check(const char *path);
  */
 int mmb_json_write(const char *path, const json_t *root);
 
+/** mmb_text_write() - the same for a text. */
+int mmb_text_write(const char *path, const char *text);
+
 #endif /* MMB_JSON_H */

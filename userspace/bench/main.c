@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "compare.h"
+#include "csv.h"
 #include "env.h"
 #include "icount.h"
 #include "json.h"
@@ -289,17 +291,53 @@ static int run_options(struct mmb_options *opt)
 	return rc;
 }
 
+/* What needs no device: words of their own, after options of mmapdemo that were given before "bench". */
+static int (*find_subcommand(int argc, char **argv, int *at))(int, char **)
+{
+	static const struct {
+		const char *word;
+		int (*run)(int argc, char **argv);
+	} all[] = {
+		{ "compare", mmb_compare_main },
+		{ "csv", mmb_csv_main },
+	};
+
+	for (*at = 1; *at < argc && argv[*at][0] == '-'; ++*at)
+		if (!strcmp(argv[*at], "--device"))
+			++*at;
+	for (size_t i = 0; *at < argc && i < sizeof(all) / sizeof(all[0]); i++)
+		if (!strcmp(argv[*at], all[i].word))
+			return all[i].run;
+	return NULL;
+}
+
+static int run_subcommand(int (*run)(int, char **), int argc, char **argv, int at)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "mmapdemo bench %s", argv[at]);
+	memmove(&argv[1], &argv[0], (size_t)at * sizeof(*argv));
+	argv[1] = name;
+	return run(argc - 1, argv + 1);
+}
+
 int mmdbench_main(int argc, char **argv)
 {
 	/* Figures have a decimal point, whatever the user's language: tables get parsed. */
 	locale_t plain = newlocale(LC_NUMERIC_MASK, "C", duplocale(uselocale((locale_t)0)));
 	locale_t before = plain ? uselocale(plain) : (locale_t)0;
+	int (*subcommand)(int argc, char **argv);
 	struct mmb_options opt;
-	int rc;
+	int rc, at;
 
-	mmb_options_parse(argc, argv, &opt);
-	rc = run_options(&opt);
-	mmb_options_free(&opt);
+	subcommand = find_subcommand(argc, argv, &at);
+	if (subcommand) {
+		rc = run_subcommand(subcommand, argc, argv, at);
+	} else {
+		mmb_options_parse(argc, argv, &opt);
+		rc = run_options(&opt);
+		mmb_options_free(&opt);
+	}
 	if (plain) {
 		uselocale(before);
 		freelocale(plain);

@@ -208,8 +208,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (strcmp(arg, "list"))
-			argp_error(state, "'%s' is not something bench can do: there is 'list', "
-				   "and rows are chosen by --only", arg);
+			argp_error(state, "'%s' is not something bench can do: there are 'list', "
+				   "'compare' and 'csv', which come first, and rows are chosen by "
+				   "--only", arg);
 		opt->list = true;
 		break;
 	default:
@@ -233,7 +234,8 @@ static void default_sizes(struct parsed *p)
 void mmb_options_parse(int argc, char **argv, struct mmb_options *opt)
 {
 	static const struct argp argp = {
-		.options = argp_options, .parser = parse_opt, .args_doc = "[list]", .doc = doc,
+		.options = argp_options, .parser = parse_opt, .args_doc = "\nlist\ncompare A.json B.json\ncsv RESULTS.json",
+		.doc = doc,
 	};
 	struct parsed p = { .opt = opt };
 
