@@ -25,7 +25,8 @@ enum mmapdemo_where {
  * @free: give it back; a buffer of which @alloc failed does not come here
  * @map: fill @vma, whose start is byte @off of the buffer. All checks are done, the flags that do
  *	not depend on the technique are set
- * @fault: make the page at byte @off present, itself, before it returns; absent where @map fills
+ * @fault: make the page at byte @off present, itself, before it returns; absent where @map fills. If
+ *	mmapdemo_fault_has_mmap_lock() is false, it may return VM_FAULT_RETRY to have it
  * @huge_fault: the same for all that one huge entry maps, from byte @off, which may be past the end;
  *	VM_FAULT_FALLBACK: it does not fit, and @fault is called. Absent where entries are small
  * @read: copy from the buffer

@@ -180,6 +180,29 @@ static inline unsigned long pfnmap_addr_mask(const struct follow_pfnmap_args *ar
 #endif
 }
 
+/* 6.4: a fault is first tried under the lock of the VMA alone. */
+#ifdef CONFIG_PER_VMA_LOCK
+static inline bool mmapdemo_fault_has_mmap_lock(const struct vm_fault *vmf)
+{
+	return !(vmf->flags & FAULT_FLAG_VMA_LOCK);
+}
+
+/* Before VM_FAULT_RETRY is returned for the sake of mmap_lock. */
+static inline void mmapdemo_fault_unlock(struct vm_fault *vmf)
+{
+	vma_end_read(vmf->vma);
+}
+#else
+static inline bool mmapdemo_fault_has_mmap_lock(const struct vm_fault *vmf)
+{
+	return true;
+}
+
+static inline void mmapdemo_fault_unlock(struct vm_fault *vmf)
+{
+}
+#endif
+
 /* 6.17: page frames are numbers again. */
 #ifdef HAVE_INSERT_PFN_T
 #define vmf_insert_pfn_pmd(vmf, pfn, write)	\

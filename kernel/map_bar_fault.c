@@ -24,7 +24,8 @@ int mmapdemo_bar_fault_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma,
 
 /*
  * On x86 the core gives each entry the type that the range is reserved with, asked for or not. One
- * that is right tells for all of the buffer: the type does not change while it is allocated.
+ * that is right tells for all of the buffer: the type does not change while it is allocated. Reading
+ * one takes mmap_lock, which the caller has until then.
  */
 static vm_fault_t insert(struct mmapdemo_buf *buf, struct vm_area_struct *vma, unsigned long addr,
 			 u64 off)
@@ -72,6 +73,8 @@ vm_fault_t mmapdemo_bar_fault(struct mmapdemo_buf *buf, struct vm_fault *vmf, u6
 	unsigned long addr = vmf->address & PAGE_MASK;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
+	if (!READ_ONCE(buf->type_seen) && !mmapdemo_fault_has_mmap_lock(vmf))
+		return VM_FAULT_RETRY;
 	down_read(&mem->lock);
 	if (mmapdemo_mem_usable(mem)) {
 		ret = insert(buf, vmf->vma, addr, off);

@@ -82,6 +82,10 @@ static void vm_close(struct vm_area_struct *vma)
 		map_put(vma->vm_private_data);
 }
 
+/*
+ * Under the lock of the VMA alone where the kernel has such, see vm_fault_around(). Then a technique can
+ * want mmap_lock: the core comes again with it.
+ */
 static vm_fault_t vm_fault(struct vm_fault *vmf)
 {
 	struct mmapdemo_map *map = vmf->vma->vm_private_data;
@@ -96,7 +100,21 @@ static vm_fault_t vm_fault(struct vm_fault *vmf)
 	if (!mmapdemo_range_check(off, PAGE_SIZE, buf->object.len))
 		ret = buf->tech->fault(buf, vmf, off);
 	mmapdemo_dev_exit(buf->mdev, idx);
+	/* The last step: mapping, buffer and device can be gone at once. */
+	if (ret == VM_FAULT_RETRY)
+		mmapdemo_fault_unlock(vmf);
 	return ret;
+}
+
+/*
+ * That it is there says to the core that .fault does not rely on mmap_lock. Without it, each fault is
+ * begun under the lock of the VMA, given up, and begun again under mmap_lock: 900 instructions more, and
+ * threads that fault wait for one that maps something else. Nothing is mapped here: this is inside of
+ * rcu_read_lock(), where neither the gate nor mem->lock can be waited for. .fault comes next.
+ */
+static vm_fault_t vm_fault_around(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
 }
 
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
@@ -132,7 +150,7 @@ static int vm_mremap_refuse(struct vm_area_struct *vma)
 /* No .fault: what is missing was revoked, and the core answers a touch with SIGBUS. */
 #define VM_OPS_FILLED	.open = vm_open, .close = vm_close
 #define VM_OPS_FIXED	.mremap = vm_mremap_refuse, VM_OPS_FILLED
-#define VM_OPS_FAULT	.fault = vm_fault, VM_OPS_FILLED
+#define VM_OPS_FAULT	.fault = vm_fault, .map_pages = vm_fault_around, VM_OPS_FILLED
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 #define VM_OPS_HUGE	.huge_fault = vm_huge_fault, VM_OPS_FAULT
 #else
