@@ -505,6 +505,12 @@ void config_write(u32 offset, unsigned int width, u32 value)
 	close(fd);
 }
 
+void pci_command_set(u32 clear, u32 set)
+{
+	config_write(PCI_COMMAND_OFFSET, 2,
+		     (config_read(PCI_COMMAND_OFFSET, 2) & ~clear) | set);
+}
+
 void vm_flags_get(const void *addr, char *buf, size_t size)
 {
 	char line[512];

@@ -103,6 +103,7 @@ const char *strf(char *buf, size_t size, const char *format, ...);
 
 u32 config_read(u32 offset, unsigned int width);
 void config_write(u32 offset, unsigned int width, u32 value);
+void pci_command_set(u32 clear, u32 set);	/* bits PCI_COMMAND_* */
 
 /* The field "VmFlags" of the mapping at addr, as smaps spells it, with a space before and after. */
 void vm_flags_get(const void *addr, char *buf, size_t size);

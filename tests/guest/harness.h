@@ -59,6 +59,8 @@ void register_technique_userptr(void);
 void register_rw(void);
 void register_dma(void);
 void register_dma_error(void);
+void register_transfer_each(void);
+void register_decoding(void);
 void register_event(void);
 void register_faults(void);
 void register_irq(void);

@@ -34,6 +34,8 @@ int main(int argc, char **argv)
 	register_rw();
 	register_dma();
 	register_dma_error();
+	register_transfer_each();
+	register_decoding();
 	register_event();
 	register_faults();
 	register_irq();

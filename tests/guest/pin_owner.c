@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,6 +136,45 @@ static void pin_let_go_of_under_transfers_goes_to_nobody(const void *arg)
 		unmap(other, 64 * LEN);
 		if (how)
 			unmap(m, LEN);
+	}
+}
+
+/*
+ * What the device wrote is dirty, though no processor has stored it. Lazily freed memory (MADV_FREE) is
+ * where that shows without a disk to swap to: reclaim drops such a page if it is clean, and the
+ * process reads zeroes.
+ */
+static void pin_written_by_the_device_survives_reclaim(const void *arg)
+{
+	struct pinner p = pinner_get();
+	char *dropped, *m;
+	cpu_set_t one;
+	u32 handle;
+
+	(void)arg;
+	/* What madvise() does to a page waits in a list of its processor, and the next one ends that. */
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	CHECK_SYS(sched_setaffinity(0, sizeof(one), &one));
+	for (int round = 0; round < 3; round++) {
+		/* The same without the device: if that is not dropped, nothing is shown. */
+		dropped = anon_get(LEN);
+		m = anon_get(LEN);
+		fill(dropped, LEN, 1);
+		fill(m, LEN, 1);
+		memset(p.d, 0xd5, LEN);
+		handle = buf_pin(p.fd, m, LEN, 0);
+		CHECK_SYS(madvise(m, LEN, MADV_FREE));
+		CHECK_SYS(madvise(dropped, LEN, MADV_FREE));
+		CHECK_OK(from_device(&p, handle, 0, LEN));
+		CHECK_OK(buf_free(p.fd, handle));
+		CHECK_SYS(madvise(dropped, LEN, 21 /* MADV_PAGEOUT */));
+		CHECK_SYS(madvise(m, LEN, 21));
+		if (first_not(dropped, LEN, 0) < LEN)
+			test_skip("this kernel reclaims nothing when it is asked to");
+		CHECK_EQ(first_not(m, LEN, 0xd5), LEN);
+		unmap(dropped, LEN);
+		unmap(m, LEN);
 	}
 }
 
@@ -290,6 +330,7 @@ void register_pin_owner(void)
 {
 	TEST_ADD(pin_of_untouched_memory_is_the_process_s);
 	TEST_ADD(pin_stays_the_parent_s_after_fork);
+	TEST_ADD(pin_written_by_the_device_survives_reclaim);
 	TEST_ADD(pin_let_go_of_under_transfers_goes_to_nobody);
 	TEST_ADD(pin_outlives_its_process);
 	TEST_ADD(pin_killed_with_transfers_running_leaves_nothing);

@@ -84,14 +84,26 @@ static void *garbage_thread_run(void *arg)
 	return NULL;
 }
 
-static void queue_hostile_random_garbage_harms_nobody(const void *arg)
-{
-	struct hostile h = hostile_get(5);
-	struct neighbour n = neighbour_get();
-	u64 state = test_seed() ^ 0x9a4b, steps = 0, made = 1, descs, done;
-	u64 end = now_ns() + 2000000000;
+static const struct over {
+	const char *name;
+	u32 technique;
+} overs[] = {
+	{ "coherent", MMAPDEMO_TECH_COHERENT },
+	{ "pages", MMAPDEMO_TECH_PAGES },
+	{ "vmalloc", MMAPDEMO_TECH_VMALLOC },
+	{ "noncontig", MMAPDEMO_TECH_NONCONTIG },
+	{ "userptr", MMAPDEMO_TECH_USERPTR },
+};
 
-	(void)arg;
+/* Windows over memory of each technique: one address, and lists of pages. */
+static void random_garbage_harms_nobody(const void *arg)
+{
+	const struct over *v = arg;
+	struct hostile h = hostile_get_over(5, v->technique);
+	struct neighbour n = neighbour_get();
+	u64 state = test_seed() ^ (0x9a4b + v->technique), steps = 0, made = 1, descs, done;
+	u64 end = now_ns() + 1000000000;
+
 	diag("seed %#llx", (unsigned long long)test_seed());
 	descs = counter(h.fd, MMAPDEMO_REG_CNT_Q_DESCS);
 	done = counter(h.fd, MMAPDEMO_REG_CNT_Q_DONE) - counter(h.fd, MMAPDEMO_REG_CNT_Q_FAILED);
@@ -136,5 +148,7 @@ static void queue_hostile_random_garbage_harms_nobody(const void *arg)
 
 void register_queue_garbage(void)
 {
-	TEST_ADD_SLOW(queue_hostile_random_garbage_harms_nobody, 20000);
+	for (size_t i = 0; i < ARRAY_SIZE(overs); i++)
+		test_add(random_garbage_harms_nobody, &overs[i], 20000,
+			 "queue_hostile_random_garbage_over_%s_harms_nobody", overs[i].name);
 }
