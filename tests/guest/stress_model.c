@@ -248,15 +248,24 @@ static void op_move(struct stress *s)
 	s->done++;
 }
 
+/* A page of a mapping, the at-th of it; false if nothing is mapped. */
+static bool mapped_page_pick(struct stress *s, struct stress_obj **o, struct stress_map **m,
+			     u32 *at)
+{
+	*m = map_pick(s, o);
+	if (*m)
+		*at = pick(s, (*m)->n);
+	return *m;
+}
+
 static void op_protect(struct stress *s)
 {
 	struct stress_obj *o;
-	struct stress_map *m = map_pick(s, &o);
+	struct stress_map *m;
 	u32 at;
 
-	if (!m)
+	if (!mapped_page_pick(s, &o, &m, &at))
 		return;
-	at = pick(s, m->n);
 	CHECK_SYS(mprotect(m->p + at * PAGE, PAGE, PROT_READ));
 	CHECK_EQ(touch_write(m->p + at * PAGE, 1), SIGSEGV);
 	page_check(o, m->page + at, m->p + at * PAGE, "read-only page");
@@ -270,12 +279,11 @@ static void op_protect(struct stress *s)
 static void op_load(struct stress *s)
 {
 	struct stress_obj *o;
-	struct stress_map *m = map_pick(s, &o);
+	struct stress_map *m;
 	u32 at;
 
-	if (!m)
+	if (!mapped_page_pick(s, &o, &m, &at))
 		return;
-	at = pick(s, m->n);
 	page_check(o, m->page + at, m->p + at * PAGE, "mapping");
 	s->done++;
 }
@@ -283,12 +291,11 @@ static void op_load(struct stress *s)
 static void op_store(struct stress *s)
 {
 	struct stress_obj *o;
-	struct stress_map *m = map_pick(s, &o);
+	struct stress_map *m;
 	u32 at;
 
-	if (!m)
+	if (!mapped_page_pick(s, &o, &m, &at))
 		return;
-	at = pick(s, m->n);
 	o->tags[m->page + at] = tag_new(s);
 	fill(m->p + at * PAGE, PAGE, o->tags[m->page + at]);
 	s->done++;
