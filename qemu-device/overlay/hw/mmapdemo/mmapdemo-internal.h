@@ -138,6 +138,7 @@ struct MmapdemoState {
     uint64_t poll_ns;
     uint32_t queue_start;       /* first index after ENABLE */
     uint64_t serial;
+    bool aer;
     OnOffAuto msi;
     OnOffAuto msix;
     /* these may change at run time, see faults.c */

@@ -11,11 +11,16 @@
 #include "qemu/module.h"
 #include "qapi/error.h"
 #include "hw/pci/pci.h"
+#include "hw/pci/pcie_aer.h"
 #include "system/xen.h"
 #include "mmapdemo-internal.h"
 #include "trace.h"
 
 #define DMA_MASK_MIN    0xfffULL    /* a page */
+
+/* Extended configuration space: one behind the other */
+#define SERIAL_OFFSET   PCI_CONFIG_SPACE_SIZE
+#define AER_OFFSET      (SERIAL_OFFSET + PCI_EXT_CAP_DSN_SIZEOF)
 
 bool mmapdemo_in_d0(MmapdemoState *s)
 {
@@ -73,6 +78,32 @@ static uint64_t mmapdemo_default_serial(MmapdemoState *s)
     return 0x525400ULL << 40 | (hash & MAKE_64BIT_MASK(0, 40));
 }
 
+/*
+ * Advanced error reporting. Nothing in this model finds an error of the bus;
+ * pcie_aer_inject_error makes one up, so that software can be seen to recover.
+ */
+static bool mmapdemo_aer_init(MmapdemoState *s, Error **errp)
+{
+    PCIDevice *pdev = s->pdev;
+    uint8_t *cmask = pdev->cmask + AER_OFFSET;
+
+    if (pcie_aer_init(pdev, PCI_ERR_VER, AER_OFFSET, PCI_ERR_SIZEOF,
+                      errp) < 0) {
+        return false;
+    }
+    pcie_cap_deverr_init(pdev);
+    /*
+     * What was logged of an error is neither the same on both sides of a
+     * migration nor written by the guest. Left to its default, the check of
+     * configuration space refuses the stream of any device that has had one.
+     */
+    pci_set_long(cmask + PCI_ERR_CAP,
+                 ~(PCI_ERR_CAP_FEP_MASK | PCI_ERR_CAP_TLP));
+    memset(cmask + PCI_ERR_HEADER_LOG, 0, PCI_ERR_HEADER_LOG_SIZE);
+    memset(cmask + PCI_ERR_TLP_PREFIX_LOG, 0, PCI_ERR_TLP_PREFIX_LOG_SIZE);
+    return true;
+}
+
 static bool mmapdemo_init_capabilities(MmapdemoState *s, Error **errp)
 {
     PCIDevice *pdev = s->pdev;
@@ -92,7 +123,15 @@ static bool mmapdemo_init_capabilities(MmapdemoState *s, Error **errp)
         }
         pcie_cap_flr_init(pdev);
         s->serial = s->serial ?: mmapdemo_default_serial(s);
-        pcie_dev_ser_num_init(pdev, PCI_CONFIG_SPACE_SIZE, s->serial);
+        pcie_dev_ser_num_init(pdev, SERIAL_OFFSET, s->serial);
+        if (s->aer && !mmapdemo_aer_init(s, errp)) {
+            return false;
+        }
+    } else if (s->aer) {
+        error_setg(errp, "aer=on: the bus is conventional PCI, which has no "
+                   "advanced error reporting; use a PCI Express bus, for "
+                   "example that of a pcie-root-port");
+        return false;
     }
     return true;
 }
@@ -107,11 +146,16 @@ static void mmapdemo_realize(PCIDevice *pdev, Error **errp)
     s->pdev = pdev;
     s->name = pdev->qdev.id ? pdev->qdev.id : TYPE_MMAPDEMO;
 
-    if (!mmapdemo_init_capabilities(s, errp) || !mmapdemo_irq_init(s, errp)) {
+    if (!mmapdemo_init_capabilities(s, errp)) {
+        return;
+    }
+    if (!mmapdemo_irq_init(s, errp)) {
+        pcie_aer_exit(pdev);
         return;
     }
     if (!mmapdemo_memory_init(s, errp)) {
         mmapdemo_irq_exit(s);
+        pcie_aer_exit(pdev);
         return;
     }
     memory_region_init_io(&s->regs, OBJECT(s), &mmapdemo_regs_ops, s,
@@ -145,6 +189,7 @@ static void mmapdemo_exit(PCIDevice *pdev)
     mmapdemo_faults_exit(s);
     mmapdemo_memory_exit(s);
     mmapdemo_irq_exit(s);
+    pcie_aer_exit(pdev);
 }
 
 static void mmapdemo_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
@@ -155,6 +200,9 @@ static void mmapdemo_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
     pci_default_write_config(pdev, addr, val, len);
     if (pdev->exp.exp_cap) {
         pcie_cap_flr_write_config(pdev, addr, val, len);
+    }
+    if (pdev->exp.aer_cap) {
+        pcie_aer_write_config(pdev, addr, val, len);
     }
     mmapdemo_dma_bus_changed(s);
     mmapdemo_queues_bus_changed(s);
@@ -183,7 +231,13 @@ static void mmapdemo_reset_enter(Object *obj, ResetType type)
 
 static void mmapdemo_reset_hold(Object *obj, ResetType type)
 {
-    mmapdemo_soft_reset(MMAPDEMO(obj), "machine, bus or function level reset");
+    MmapdemoState *s = MMAPDEMO(obj);
+
+    /* What is logged stays, for whoever looks why there was a reset */
+    if (s->aer) {
+        pcie_cap_deverr_reset(s->pdev);
+    }
+    mmapdemo_soft_reset(s, "machine, bus or function level reset");
 }
 
 static void mmapdemo_instance_init(Object *obj)
@@ -219,6 +273,7 @@ static const Property mmapdemo_properties[] = {
     DEFINE_PROP_UINT64("poll-ns", MmapdemoState, poll_ns, 0),
     DEFINE_PROP_UINT32("x-queue-start", MmapdemoState, queue_start, 0),
     DEFINE_PROP_UINT64("serial", MmapdemoState, serial, 0),
+    DEFINE_PROP_BOOL("aer", MmapdemoState, aer, false),
     DEFINE_PROP_ON_OFF_AUTO("msi", MmapdemoState, msi, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_ON_OFF_AUTO("msix", MmapdemoState, msix, ON_OFF_AUTO_AUTO),
 };
@@ -250,6 +305,8 @@ static const struct {
       "tests of wrap" },
     { "serial", "Device serial number, an EUI-64, on PCI Express; 0: made "
       "from the place of the device in the machine" },
+    { "aer", "Advanced error reporting, on PCI Express: errors are those of "
+      "the monitor's pcie_aer_inject_error" },
     { "msi", "MSI capability; auto: if the machine can do it" },
     { "msix", "MSI-X capability and BAR4; auto: if the machine can do it" },
 };

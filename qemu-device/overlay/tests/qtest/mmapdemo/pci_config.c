@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
 #include "pci.h"
 
 #define ECAM        0xb0000000ULL
@@ -243,6 +244,135 @@ static void messages_at_each_other_end(void)
     mmd_stop(a);
 }
 
+/* --- advanced error reporting --- */
+
+#define AER             (PCI_CFG_SPACE_SIZE + PCI_EXT_CAP_DSN_SIZEOF)
+#define LOG_WORDS       4
+#define LOGGED          0xdead0000u
+
+static uint32_t aer_read(MmdTest *t, unsigned reg)
+{
+    return qtest_readl(t->qts, ecam(t) + AER + reg);
+}
+
+static void aer_write(MmdTest *t, unsigned reg, uint32_t val)
+{
+    qtest_writel(t->qts, ecam(t) + AER + reg, val);
+}
+
+/* An error of the bus, with the header of a packet that there never was */
+static void aer_inject(MmdTest *t, const char *error)
+{
+    g_autofree char *said =
+        qtest_hmp(t->qts, "pcie_aer_inject_error mmd0 %s %u %u %u %u", error,
+                  LOGGED, LOGGED + 1, LOGGED + 2, LOGGED + 3);
+
+    g_assert_true(g_str_has_prefix(said, "OK "));
+}
+
+static void assert_logged(MmdTest *t, uint32_t status)
+{
+    g_assert_cmphex(aer_read(t, PCI_ERR_UNCOR_STATUS), ==, status);
+    g_assert_cmphex(PCI_ERR_CAP_FEP(aer_read(t, PCI_ERR_CAP)), ==,
+                    status ? __builtin_ctz(status) : 0);
+    /* a header is in the order of its bytes, the first one highest */
+    for (unsigned i = 0; i < LOG_WORDS; i++) {
+        g_assert_cmphex(bswap32(aer_read(t, PCI_ERR_HEADER_LOG + 4 * i)), ==,
+                        status ? LOGGED + i : 0);
+    }
+}
+
+static void errors_are_reported_only_if_asked_for(void)
+{
+    MmdTest *t = mmd_start("aer=on");
+
+    g_assert_cmphex(qtest_readl(t->qts, ecam(t) + PCI_CFG_SPACE_SIZE), ==,
+                    AER << 20 | 1 << 16 | PCI_EXT_CAP_ID_DSN);
+    /* the last one */
+    g_assert_cmphex(aer_read(t, 0), ==, 2 << 16 | PCI_EXT_CAP_ID_ERR);
+    assert_logged(t, 0);
+    assert_works(t, 8);
+    mmd_stop(t);
+
+    t = mmd_start("");
+    g_assert_cmphex(serial(t), !=, 0);
+    g_assert_cmphex(aer_read(t, 0), ==, 0);
+    /* Of what has no log, no error is logged */
+    g_free(qtest_hmp(t->qts, "pcie_aer_inject_error mmd0 COMP_TIME"));
+    g_assert_cmphex(aer_read(t, PCI_ERR_UNCOR_STATUS), ==, 0);
+    assert_works(t, 9);
+    mmd_stop(t);
+}
+
+static void errors_are_not_reported_by_conventional_pci(void)
+{
+    g_autofree char *machine = mmd_machine();
+    QTestState *qts = qtest_initf("%s -device pci-bridge,id=br0,addr=%d,"
+                                  "chassis_nr=1", machine, BRIDGE_SLOT);
+
+    expect_refusal(qts, "{ 'bus': 'br0', 'addr': '3', 'mem-size': 2097152, "
+                   "'aer': true }", "conventional");
+    device_plug(qts, "mmd0", "{ 'bus': 'br0', 'addr': '3', "
+                "'mem-size': 2097152, 'aer': false }");
+    qtest_quit(qts);
+}
+
+static void an_error_is_logged_until_cleared(void)
+{
+    MmdTest *t = mmd_start("aer=on");
+    uint8_t control = mmd_cfg_cap(t, PCI_CAP_ID_EXP) + PCI_EXP_DEVCTL;
+    uint16_t report = PCI_EXP_DEVCTL_NFERE | PCI_EXP_DEVCTL_FERE;
+
+    mmd_cfg_write(t, control, 2, mmd_cfg_read(t, control, 2) | report);
+    g_assert_cmphex(mmd_cfg_read(t, control, 2) & report, ==, report);
+    aer_inject(t, "COMP_TIME");
+    assert_logged(t, PCI_ERR_UNC_COMP_TIME);
+    g_assert_cmphex(mmd_cfg_read(t, control + 2, 2) & PCI_EXP_DEVSTA_NFED, ==,
+                    PCI_EXP_DEVSTA_NFED);
+    /* it is software that does something about it, not the device */
+    assert_works(t, 10);
+    /* sticky: that is what it is for */
+    mmd_flr(t);
+    assert_logged(t, PCI_ERR_UNC_COMP_TIME);
+    g_assert_cmphex(mmd_cfg_read(t, control, 2) & report, ==, 0);
+    mmd_setup(t);
+    aer_write(t, PCI_ERR_UNCOR_STATUS, PCI_ERR_UNC_COMP_TIME);
+    assert_logged(t, 0);
+
+    /* what is masked sets its bit, and has no log */
+    aer_write(t, PCI_ERR_UNCOR_MASK, PCI_ERR_UNC_MALF_TLP);
+    aer_inject(t, "MALF_TLP");
+    g_assert_cmphex(aer_read(t, PCI_ERR_UNCOR_STATUS), ==,
+                    PCI_ERR_UNC_MALF_TLP);
+    g_assert_cmphex(aer_read(t, PCI_ERR_HEADER_LOG), ==, 0);
+    assert_works(t, 11);
+    mmd_stop(t);
+}
+
+static void a_logged_error_is_migrated(void)
+{
+    MmdTest *t = mmd_start("mem-size=32M,aer=on"), *u;
+    g_autofree char *path = stream_new();
+
+    aer_write(t, PCI_ERR_UNCOR_SEVER, PCI_ERR_UNC_POISON_TLP);
+    aer_inject(t, "POISON_TLP");
+    vm_stop(t->qts);
+    stream_save(t, path);
+    mmd_stop(t);
+
+    u = stream_load(path, "mem-size=32M,aer=on");
+    assert_logged(u, PCI_ERR_UNC_POISON_TLP);
+    g_assert_cmphex(aer_read(u, PCI_ERR_UNCOR_SEVER), ==,
+                    PCI_ERR_UNC_POISON_TLP);
+    vm_cont(u->qts);
+    aer_write(u, PCI_ERR_UNCOR_STATUS, PCI_ERR_UNC_POISON_TLP);
+    assert_logged(u, 0);
+    assert_works(u, 12);
+    mmd_stop(u);
+    g_assert_null(stream_try_load(path, "mem-size=32M", true));
+    stream_free(g_steal_pointer(&path));
+}
+
 void add_pci_config_tests(void)
 {
 #define ADD(fn) qtest_add_func("/mmapdemo/pci-config/" #fn, fn)
@@ -253,5 +383,9 @@ void add_pci_config_tests(void)
     ADD(behind_an_express_to_conventional_bridge);
     ADD(several_at_once);
     ADD(messages_at_each_other_end);
+    ADD(errors_are_reported_only_if_asked_for);
+    ADD(errors_are_not_reported_by_conventional_pci);
+    ADD(an_error_is_logged_until_cleared);
+    ADD(a_logged_error_is_migrated);
 #undef ADD
 }

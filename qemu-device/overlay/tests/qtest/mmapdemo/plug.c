@@ -106,7 +106,8 @@ static void properties_are_described(void)
         if (g_str_has_prefix(name, "x-fault-") || !strcmp(name, "delay-ns") ||
             !strcmp(name, "memdev") || !strcmp(name, "mem-size") ||
             !strcmp(name, "dma-mask") || !strcmp(name, "serial") ||
-            !strcmp(name, "msi") || !strcmp(name, "msix") ||
+            !strcmp(name, "aer") || !strcmp(name, "msi") ||
+            !strcmp(name, "msix") ||
             !strcmp(name, "queues") || !strcmp(name, "windows") ||
             !strcmp(name, "dma") || !strcmp(name, "iothread") ||
             !strcmp(name, "threads") || !strcmp(name, "lock-budget-us") ||
@@ -118,7 +119,7 @@ static void properties_are_described(void)
             }
         }
     }
-    g_assert_cmpuint(own, ==, 19);
+    g_assert_cmpuint(own, ==, 20);
     qobject_unref(rsp);
     qtest_quit(qts);
 }
