@@ -10,6 +10,7 @@
  * Not for: which type is wanted, see policy.c and mem.c.
  */
 #include <linux/io.h>
+#include <linux/slab.h>
 #ifdef CONFIG_X86
 #include <asm/memtype.h>
 #include <asm/set_memory.h>
@@ -254,19 +255,32 @@ int mmapdemo_memtype_of_pmd(pmd_t pmd, u32 *cache)
  * @vma: just filled by remap_pfn_range(), in .mmap
  * @phys: device memory it shows; 0 if it shows RAM, for which none was made
  *
- * Up to 6.15, remap_pfn_range() of a whole VMA reserves the type of the range and marks the VMA
- * with VM_PAT. When the VMA goes, the core reads the range back from its page-table entries: it
- * warns if they have been revoked, and after a split it finds a range that was never reserved, and
- * leaks, or shortens a neighbour's. Ours outlives every mapping: theirs is not needed.
+ * remap_pfn_range() of a whole VMA reserves the type of the range once more, for the VMA. Up to 6.15
+ * that is a flag, VM_PAT: when the VMA goes, the core reads the range back from its page-table
+ * entries, warns if they have been revoked, and after a split finds a range that was never reserved,
+ * and leaks, or shortens a neighbour's. From then on it is an object that VMAs share, and it lasts as
+ * long as the last of them, though their entries were revoked and the device is gone: until some
+ * process closes a dead mapping, whoever gets these addresses next gets their type, registers as
+ * write-combining for one. Ours is there before every mapping and outlives it: theirs is not needed.
  */
 void mmapdemo_memtype_disown(struct vm_area_struct *vma, phys_addr_t phys)
 {
-#ifdef VM_PAT
+#if defined(HAVE_PFNMAP_TRACK_CTX) && defined(__HAVE_PFNMAP_TRACKING)
+	struct pfnmap_track_ctx *ctx = vma->pfnmap_track_ctx;
+
+	if (!ctx)
+		return;
+	/* Nobody shares it yet: the VMA is new, and we have its lock. */
+	vma->pfnmap_track_ctx = NULL;
+	kfree(ctx);
+#elif defined(VM_PAT)
 	if (!(vma->vm_flags & VM_PAT))
 		return;
 	vm_flags_clear(vma, VM_PAT);
+#else
+	return;
+#endif
 	/* The name says WC; it frees whatever is reserved with exactly these bounds. */
 	if (phys)
 		arch_io_free_memtype_wc(phys, vma->vm_end - vma->vm_start);
-#endif
 }

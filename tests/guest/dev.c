@@ -30,15 +30,21 @@ bool dev_is_prepare(void)
 	return !strcmp(dev_prefix(), "mmapdemo-prepare");
 }
 
-bool dev_node_find(char *path, size_t size)
+bool dev_node_is(const char *name)
 {
 	size_t len = strlen(dev_prefix());
+
+	return !strncmp(name, dev_prefix(), len) && isdigit(name[len]);
+}
+
+bool dev_node_find(char *path, size_t size)
+{
 	struct dirent *e;
 	bool found = false;
 	DIR *d = opendir("/dev");
 
 	while (d && !found && (e = readdir(d))) {
-		if (!strncmp(e->d_name, dev_prefix(), len) && isdigit(e->d_name[len])) {
+		if (dev_node_is(e->d_name)) {
 			snprintf(path, size, "/dev/%.32s", e->d_name);
 			found = true;
 		}

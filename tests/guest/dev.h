@@ -24,6 +24,7 @@
 
 const char *dev_node(void);		/* "/dev/mmapdemoN"; fails the test when there is none */
 bool dev_node_find(char *path, size_t size);
+bool dev_node_is(const char *name);	/* of that kind; without "/dev/" */
 /*
  * Run with MMAPDEMO_NODE=mmapdemo-prepare in the environment, to have all tests of mappings on the
  * node that uses .mmap_prepare?

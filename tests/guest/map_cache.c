@@ -4,10 +4,12 @@
  * And MAP_INFO, which is how one sees that.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "machine.h"
 #include "subject.h"
 
 #define PAGES	4
@@ -227,6 +229,100 @@ static void bar_page_has_one_type_whoever_maps_it(const void *arg)
 	CHECK_EQ(map_info(fd, p).out_cache, MMAPDEMO_CACHE_WC);
 }
 
+/* --- after the device ------------------------------------------------------------------------ */
+
+#define PAT_LIST "/sys/kernel/debug/x86/pat_memtype_list"
+
+/* Whose cache type the kernel keeps, of these addresses; -1: this kernel does not tell. */
+static int types_kept(u64 start, u64 end)
+{
+	FILE *list = fopen(PAT_LIST, "re");
+	unsigned long long from, to;
+	char line[160];
+	int n = 0;
+
+	if (!list)
+		return -1;
+	while (fgets(line, sizeof(line), list)) {
+		if (sscanf(line, "PAT: [mem %llx-%llx]", &from, &to) == 2 && from < end && to > start)
+			n++;
+	}
+	fclose(list);
+	return n;
+}
+
+/* {start, end} of each BAR: the driver's own mappings of them are gone when it is. */
+static unsigned int bars_get(u64 bars[6][2])
+{
+	char path[96], line[96];
+	unsigned long long start, end;
+	unsigned int n = 0;
+	FILE *f;
+
+	f = fopen(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource", dev_bus_id()), "re");
+	CHECK(f);
+	for (int i = 0; i < 6; i++) {
+		CHECK(fgets(line, sizeof(line), f));
+		CHECK_EQ(sscanf(line, "%llx %llx", &start, &end), 2);
+		if (!start)
+			continue;
+		bars[n][0] = start;
+		bars[n++][1] = end + 1;
+	}
+	fclose(f);
+	return n;
+}
+
+/*
+ * Dead mappings, of WC memory and of registers, one of them in two pieces, and the next device at
+ * the same addresses: it has the type it wants, while they are there and when they go.
+ */
+static void dead_mapping_keeps_no_cache_type(const void *arg)
+{
+	int fd = dev_open(O_RDWR), fresh;
+	u64 page = region_get(fd, MMAPDEMO_REGION_USER_PAGE).out_offset;
+	struct mmapdemo_buf_alloc a = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGES * PAGE);
+	char *p = map_rw(fd, PAGES * PAGE, a.out_offset), *one = map_rw(fd, PAGE, a.out_offset);
+	char *regs = map_rw(fd, PAGE, page), *r;
+	u64 bars[6][2];
+	unsigned int n = bars_get(bars);
+
+	(void)arg;
+	unmap(p + PAGE, PAGE);
+	driver_unbind();
+	for (unsigned int i = 0; i < n; i++) {
+		int kept = types_kept(bars[i][0], bars[i][1]);
+
+		CHECKF(kept <= 0, "%d types are kept of %#llx to %#llx, which nobody drives", kept,
+		       (unsigned long long)bars[i][0], (unsigned long long)bars[i][1]);
+		if (kept < 0)
+			diag("no " PAT_LIST);
+	}
+	driver_bind();
+	fresh = dev_open(O_RDWR);
+	r = map_rw(fresh, PAGE, page);
+	CHECK_EQ(map_info(fresh, r).out_cache, MMAPDEMO_CACHE_UC);
+	unmap(r, PAGE);
+	CHECK_OK(mem_cache_set(fresh, MMAPDEMO_CACHE_UC));
+	a = buf_alloc(fresh, MMAPDEMO_TECH_BAR, PAGES * PAGE);
+	r = map_rw(fresh, PAGES * PAGE, a.out_offset);
+	CHECK_EQ(map_info(fresh, r).out_cache, MMAPDEMO_CACHE_UC);
+	unmap(r, PAGES * PAGE);
+	unmap(p, PAGE);
+	unmap(p + 2 * PAGE, (PAGES - 2) * PAGE);
+	unmap(one, PAGE);
+	unmap(regs, PAGE);
+	close(fd);
+	r = map_rw(fresh, PAGES * PAGE, a.out_offset);
+	CHECK_EQ(map_info(fresh, r).out_cache, MMAPDEMO_CACHE_UC);
+	unmap(r, PAGES * PAGE);
+	r = map_rw(fresh, PAGE, page);
+	CHECK_EQ(map_info(fresh, r).out_cache, MMAPDEMO_CACHE_UC);
+	unmap(r, PAGE);
+	CHECK_OK(buf_free(fresh, a.out_handle));
+	CHECK_OK(mem_cache_set(fresh, MMAPDEMO_CACHE_WC));
+}
+
 /* --- MAP_INFO ---------------------------------------------------------------------------------------- */
 
 static void map_info_tells_bounds_of_the_piece(const void *arg)
@@ -302,6 +398,7 @@ void register_map_cache(void)
 	TEST_ADD(mem_cache_set_other_types_einval);
 	TEST_ADD(mem_cache_set_read_only_file_eacces);
 	TEST_ADD(bar_page_has_one_type_whoever_maps_it);
+	TEST_ADD(dead_mapping_keeps_no_cache_type);
 	TEST_ADD(map_info_elsewhere_enoent);
 	TEST_ADD(map_info_is_of_the_calling_process);
 }

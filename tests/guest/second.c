@@ -35,7 +35,7 @@ static bool node_find(void)
 	DIR *d = opendir("/dev");
 
 	while (d && !found && (e = readdir(d))) {
-		if (strncmp(e->d_name, "mmapdemo", 8) ||
+		if (!dev_node_is(e->d_name) ||
 		    !strcmp(e->d_name, node_of_first + strlen("/dev/")))
 			continue;
 		snprintf(node_of_second, sizeof(node_of_second), "/dev/%.32s", e->d_name);
