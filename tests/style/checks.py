@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import tokenize
 
+import clean
 import tree
 
 LONGEST_FILE = 700
@@ -301,6 +302,21 @@ class ManPages(Check):
         return found
 
 
+def checkpatch(script, arguments, directory, names, levels):
+    """Complaints of a checkpatch.pl about files below a directory, from the files that are not known to be clean."""
+    argv = [script, "--no-tree", "--no-signoff", "--no-summary", "--terse", "--color=never", *arguments, "-f"]
+    known = clean.Clean(script, argv[1:])
+    names = known.unknown(directory, names)
+    if not names:
+        return []
+    done = run_program([*argv, *names], cwd=directory)
+    found = [line for line in done.stdout.splitlines() if re.search(rf": ({levels}):", line)]
+    if done.returncode not in (0, 1):
+        return found or [f"{names[0]}:1: {os.path.basename(script)} ended with {done.returncode}"]
+    known.remember(directory, names, found)
+    return found
+
+
 class QemuCheckpatch(Check):
     name = "checkpatch-qemu"
 
@@ -323,14 +339,10 @@ class QemuCheckpatch(Check):
         if not files:
             return []
         script = self.script()
-        out = []
         # As QEMU would see them: some rules go by the directory.
         overlay = "qemu-device/overlay"
-        for name in files:
-            out += run_program([script, "--no-tree", "--no-signoff", "--no-summary", "--terse", "--color=never",
-                                "-f", os.path.relpath(name, overlay)],
-                               cwd=os.path.join(top, overlay)).stdout.splitlines()
-        return [line for line in out if re.search(r": (ERROR|WARNING): ", line)]
+        place = os.path.join(top, overlay)
+        return checkpatch(script, (), place, [os.path.relpath(name, overlay) for name in files], "ERROR|WARNING")
 
 
 # What kernel style says about lines that are right here: a list that is a macro, formats and tables of tests.
@@ -383,10 +395,9 @@ class KernelCheckpatch(Check):
                    DRIVER_IGNORES if name.startswith("kernel/") else KERNEL_IGNORES].append(name)
         for ignores, some in groups.items():
             if some:
-                out += run_program([script, "--no-tree", "--no-signoff", "--no-summary", "--terse", "--color=never",
-                                    f"--max-line-length={WIDEST_KERNEL_LINE}", "--ignore", ignores, "-f", *some],
-                                   cwd=top).stdout.splitlines()
-        return [line for line in out if re.search(r": (ERROR|WARNING|CHECK):", line) and not self.compound(top, line)]
+                out += checkpatch(script, (f"--max-line-length={WIDEST_KERNEL_LINE}", "--ignore", ignores), top, some,
+                                  "ERROR|WARNING|CHECK")
+        return [line for line in out if not self.compound(top, line)]
 
     @staticmethod
     def compound(top, complaint):
