@@ -7,13 +7,14 @@
 python := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-deep soak run shell debug doctor clean distclean
+.PHONY: help bench report test test-deep soak run shell debug doctor clean distclean
 # Targets share one build tree: run one after the other also under make -j.
 .NOTPARALLEL:
 
 help:
 	@echo 'make bench      build, boot, benchmark; results in build/bench/results.json'
 	@echo '                ARGS="--quick --only D1": arguments of "mmapdemo bench"'
+	@echo 'make report     one page of the last results, with plots: build/bench/report.html'
 	@echo 'make test       all tests that run in minutes'
 	@echo 'make test-deep  the checks that need more downloads or time: sanitizers, fuzzing, coverage, other QEMUs'
 	@echo 'make soak       fuzzing and migration at full length, mutants, other kernels; HOURS=1'
@@ -29,6 +30,12 @@ help:
 bench:
 	@tests/vm/packages install bench
 	@$(python) tests/vm/bench $(ARGS)
+
+report:
+	@tests/vm/packages install report
+	@[ -f build/bench/results.json ] || { echo 'There are no results yet: make bench writes them.' >&2; exit 2; }
+	@userspace/bench/report/bench-report build/bench/results.json -o build/bench/report.html
+	@echo 'the report: build/bench/report.html'
 
 test:
 	@tests/vm/packages install test
