@@ -31,6 +31,13 @@ static const struct mmapdemo_technique *technique_find(u32 id)
 	return NULL;
 }
 
+const char *mmapdemo_technique_name(u32 id)
+{
+	const struct mmapdemo_technique *tech = technique_find(id);
+
+	return tech ? tech->name : "unknown";
+}
+
 /* A bit map, for INFO and alloc_check(). */
 u32 mmapdemo_techniques(const struct mmapdemo_dev *mdev)
 {

@@ -129,6 +129,9 @@ struct mmapdemo_map {
 extern unsigned int mmapdemo_max_bufs;
 extern unsigned long mmapdemo_max_bytes;
 
+void mmapdemo_limits_init(struct mmapdemo_dev *mdev);
+void mmapdemo_limit_bufs(struct mmapdemo_dev *mdev, u32 max);
+void mmapdemo_limit_bytes(struct mmapdemo_dev *mdev, u64 max);
 int mmapdemo_charge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len,
 		    u32 handles);
 void mmapdemo_uncharge(struct mmapdemo_file *mf, const struct mmapdemo_technique *tech, u64 len,
@@ -147,6 +150,7 @@ static inline bool mmapdemo_buf_is_device_memory(const struct mmapdemo_buf *buf)
 }
 
 u32 mmapdemo_techniques(const struct mmapdemo_dev *mdev);
+const char *mmapdemo_technique_name(u32 id);
 int mmapdemo_regions_create(struct mmapdemo_dev *mdev);
 struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id);
 struct mmapdemo_buf *mmapdemo_buf_get_handle(struct mmapdemo_file *mf, u32 handle);

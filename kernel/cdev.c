@@ -421,6 +421,7 @@ static void dev_init_locks(struct mmapdemo_dev *mdev)
 	mutex_init(&mdev->queue_lock);
 	xa_init_flags(&mdev->windows, XA_FLAGS_ALLOC);
 	ida_init(&mdev->domains);
+	mmapdemo_limits_init(mdev);
 	dev_init_slots(mdev);
 }
 
@@ -448,6 +449,7 @@ struct mmapdemo_dev *mmapdemo_dev_create(struct pci_dev *pdev)
 	strscpy(mdev->bus_id, pci_name(pdev), sizeof(mdev->bus_id));
 	mdev->dev.parent = &pdev->dev;
 	mdev->dev.class = &mmapdemo_class;
+	mdev->dev.groups = mmapdemo_sysfs_groups;
 	mdev->dev.release = dev_release;
 	atomic_inc(&num_devs);
 	device_initialize(&mdev->dev);

@@ -20,12 +20,33 @@ MODULE_PARM_DESC(max_bytes, "most bytes of system memory of one open file (256 M
 
 static unsigned int max_dev_bufs = 65536;
 module_param(max_dev_bufs, uint, 0444);
-MODULE_PARM_DESC(max_dev_bufs, "most buffers of one device, all files together (65536)");
+MODULE_PARM_DESC(max_dev_bufs, "most buffers of one device, all files together, at first (65536)");
 
 static unsigned long max_dev_bytes = SZ_1G;
 module_param(max_dev_bytes, ulong, 0444);
 MODULE_PARM_DESC(max_dev_bytes,
-		 "most bytes of system memory of one device, all files together (1 GiB)");
+		 "most bytes of system memory of one device, all files together, at first (1 GiB)");
+
+void mmapdemo_limits_init(struct mmapdemo_dev *mdev)
+{
+	mdev->max_bufs = max_dev_bufs;
+	mdev->max_bytes = max_dev_bytes;
+}
+
+/* Takes nothing away: who is over a new limit gets nothing more. */
+void mmapdemo_limit_bufs(struct mmapdemo_dev *mdev, u32 max)
+{
+	spin_lock(&mdev->buf_lock);
+	WRITE_ONCE(mdev->max_bufs, max);
+	spin_unlock(&mdev->buf_lock);
+}
+
+void mmapdemo_limit_bytes(struct mmapdemo_dev *mdev, u64 max)
+{
+	spin_lock(&mdev->buf_lock);
+	WRITE_ONCE(mdev->max_bytes, max);
+	spin_unlock(&mdev->buf_lock);
+}
 
 static bool fits(u64 have, u64 more, u64 most)
 {
@@ -56,12 +77,12 @@ int mmapdemo_charge(struct mmapdemo_file *mf, const struct mmapdemo_technique *t
 	spin_lock(&mdev->buf_lock);
 	if (fits(mf->num_bufs, handles, mmapdemo_max_bufs) &&
 	    fits(mf->num_bytes, bytes, mmapdemo_max_bytes) &&
-	    fits(mdev->num_bufs, handles, max_dev_bufs) &&
-	    fits(mdev->num_bytes, bytes, max_dev_bytes)) {
+	    fits(mdev->num_bufs, handles, mdev->max_bufs) &&
+	    fits(mdev->num_bytes, bytes, mdev->max_bytes)) {
 		mf->num_bufs += handles;
 		mf->num_bytes += bytes;
-		mdev->num_bufs += handles;
-		mdev->num_bytes += bytes;
+		WRITE_ONCE(mdev->num_bufs, mdev->num_bufs + handles);
+		WRITE_ONCE(mdev->num_bytes, mdev->num_bytes + bytes);
 		ret = 0;
 	}
 	spin_unlock(&mdev->buf_lock);
@@ -78,7 +99,7 @@ void mmapdemo_uncharge(struct mmapdemo_file *mf, const struct mmapdemo_technique
 	spin_lock(&mdev->buf_lock);
 	mf->num_bufs -= handles;
 	mf->num_bytes -= bytes;
-	mdev->num_bufs -= handles;
-	mdev->num_bytes -= bytes;
+	WRITE_ONCE(mdev->num_bufs, mdev->num_bufs - handles);
+	WRITE_ONCE(mdev->num_bytes, mdev->num_bytes - bytes);
 	spin_unlock(&mdev->buf_lock);
 }

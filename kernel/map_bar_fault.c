@@ -87,7 +87,7 @@ vm_fault_t mmapdemo_bar_fault(struct mmapdemo_buf *buf, struct vm_fault *vmf, u6
 
 const struct mmapdemo_technique mmapdemo_tech_bar_fault = {
 	.id = MMAPDEMO_TECH_BAR_FAULT,
-	.name = "bar_fault",
+	.name = "bar-fault",
 	.where = MMAPDEMO_IN_MEM,
 	.alloc = mmapdemo_bar_alloc,
 	.free = mmapdemo_bar_free,

@@ -74,7 +74,7 @@ static vm_fault_t bar_huge_fault(struct mmapdemo_buf *buf, struct vm_fault *vmf,
 
 const struct mmapdemo_technique mmapdemo_tech_bar_huge = {
 	.id = MMAPDEMO_TECH_BAR_HUGE,
-	.name = "bar_huge",
+	.name = "bar-huge",
 	.where = MMAPDEMO_IN_MEM,
 	.alloc = bar_huge_alloc,
 	.free = mmapdemo_bar_free,

@@ -155,6 +155,7 @@ struct mmapdemo_dev {
 	struct mmapdemo_mem mem;
 	struct mmapdemo_engine engine;
 	atomic64_t num_sw_irqs;
+	atomic_t num_resets;
 	unsigned int num_vectors;	/* of MSI-X; 0: one interrupt for everything */
 
 	struct mmapdemo_view doorbells;	/* BAR1 */
@@ -202,6 +203,8 @@ struct mmapdemo_dev {
 	struct list_head bufs;
 	u32 num_bufs;			/* handles of all files */
 	u64 num_bytes;			/* memory of all files, freed but still used too */
+	u32 max_bufs;			/* limits of these two; written with buf_lock */
+	u64 max_bytes;
 	spinlock_t map_lock;		/* maps */
 	struct list_head maps;
 	u64 map_serial;			/* of the last one; map_lock */
@@ -439,10 +442,11 @@ void mmapdemo_ioctl_buf_export_undo(struct mmapdemo_file *mf,
 void mmapdemo_ioctl_buf_export_commit(struct mmapdemo_file *mf,
 				      struct mmapdemo_buf_export_call *call);
 
-/* --- irq.c, debugfs.c -------------------------------------------------------------------- */
+/* --- irq.c, sysfs.c, debugfs.c ------------------------------------------------------------ */
 
 int mmapdemo_irq_init(struct mmapdemo_dev *mdev);
 u32 mmapdemo_irq_vector(struct mmapdemo_dev *mdev, unsigned int queue);
+extern const struct attribute_group *mmapdemo_sysfs_groups[];
 void mmapdemo_debugfs_init(void);
 void mmapdemo_debugfs_exit(void);
 void mmapdemo_debugfs_add(struct mmapdemo_dev *mdev);

@@ -272,6 +272,7 @@ static void mmapdemo_reset_done(struct pci_dev *pdev)
 {
 	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
 
+	atomic_inc(&mdev->num_resets);
 	mmapdemo_mem_reset_done(mdev);
 	mmapdemo_engine_reset_done(mdev);
 }

@@ -89,6 +89,7 @@ void register_queue_lifetime(void);
 void register_two_devices(void);
 void register_probe(void);
 void register_limits(void);
+void register_sysfs(void);
 void register_module(void);
 void register_memory_map(void);
 void register_leak(void);

@@ -64,6 +64,7 @@ int main(int argc, char **argv)
 	register_two_devices();
 	register_probe();
 	register_limits();
+	register_sysfs();
 	register_module();
 	register_memory_map();
 	register_leak();
