@@ -321,6 +321,7 @@ static int buf_make(struct mmapdemo_file *mf, struct mmapdemo_buf *buf, bool has
 	int ret;
 
 	buf->owner = mf;
+	buf->pid = task_tgid_nr(current);
 	/* The place first, empty: once the buffer exists nothing can fail any more. */
 	ret = xa_alloc_cyclic(&mdev->objects, &buf->id, NULL,
 			      XA_LIMIT(MMAPDEMO_NUM_REGIONS, MMAPDEMO_ID_MAX), &mdev->next_id,

@@ -80,6 +80,7 @@ struct mmapdemo_buf {
 	u32 id;
 	u32 cache;			/* MMAPDEMO_CACHE_* */
 	u32 flags;			/* MMAPDEMO_BUF_* */
+	pid_t pid;			/* of who made it, 0: nobody; debugfs */
 	atomic_t num_vmas;
 	atomic_t num_xfers;
 	bool released;			/* mdev->res_lock */

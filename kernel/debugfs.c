@@ -43,17 +43,33 @@ static int registers_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(registers);
 
+/* Pages of the process that made it, held in place. */
+static u64 pinned(const struct mmapdemo_buf *buf)
+{
+	return buf->tech == &mmapdemo_tech_userptr ? buf->object.len >> PAGE_SHIFT : 0;
+}
+
+/* How the device gets there. */
+static const char *bus(const struct mmapdemo_buf *buf)
+{
+	if (!mmapdemo_buf_is_ram(buf) || !smp_load_acquire(&buf->dma_ready))
+		return "-";
+	return buf->bounced ? "bounced" : "direct";
+}
+
 static int buffers_show(struct seq_file *m, void *unused)
 {
 	struct mmapdemo_dev *mdev = m->private;
 	struct mmapdemo_buf *buf;
 
-	seq_puts(m, "handle technique len refs vmas transfers\n");
+	seq_puts(m, "pid handle technique len refs vmas transfers pinned device bus\n");
 	spin_lock(&mdev->buf_lock);
 	list_for_each_entry(buf, &mdev->bufs, node)
-		seq_printf(m, "%u %s %#llx %u %d %d\n", mmapdemo_id_to_handle(buf->id),
-			   buf->tech->name, buf->object.len, kref_read(&buf->ref),
-			   atomic_read(&buf->num_vmas), atomic_read(&buf->num_xfers));
+		seq_printf(m, "%d %u %s %#llx %u %d %d %llu %s %s\n", buf->pid,
+			   mmapdemo_id_to_handle(buf->id), buf->tech->name, buf->object.len,
+			   kref_read(&buf->ref), atomic_read(&buf->num_vmas),
+			   atomic_read(&buf->num_xfers), pinned(buf),
+			   buf->object.attrs & MMAPDEMO_OBJ_DEV_READS ? "r" : "rw", bus(buf));
 	spin_unlock(&mdev->buf_lock);
 	return 0;
 }

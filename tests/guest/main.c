@@ -65,6 +65,7 @@ int main(int argc, char **argv)
 	register_probe();
 	register_limits();
 	register_sysfs();
+	register_debugfs();
 	register_module();
 	register_memory_map();
 	register_leak();
