@@ -82,6 +82,17 @@ class Run(unittest.TestCase):
         self.schedule.add("with", lambda *values: tap.Count(passed=max(values)), needs=("one", "two", "three"))
         self.assertEqual(self.counts()["with"].passed, 1)
 
+    def test_build_takes_the_place_of_a_stage_and_goes_first(self):
+        self.schedule.add("a", self.passes(0.2))
+        self.schedule.add("b", self.passes(0.2))
+        self.schedule.build("late", lambda: self.passes(0.5)().passed, after=("a",))
+        self.schedule.add("c", self.passes(0.2))
+        self.schedule.add("d", self.passes(0.2))
+        self.schedule.add("with", lambda late: tap.Count(passed=late), needs=("late",))
+        counts = self.counts()
+        self.assertLessEqual(max(count.passed for count in counts.values()), 2)
+        self.assertEqual(self.ended[-1].name, "with")
+
     def test_what_was_built_comes_to_those_who_need_it(self):
         self.schedule.build("number", lambda: 20)
         self.schedule.build("sum", lambda number: number + 3, needs=("number",))
@@ -163,7 +174,7 @@ class Run(unittest.TestCase):
         self.assertTrue(gone(path))
 
 
-def gone(path, seconds=5.0):
+def gone(path, seconds=60.0):
     """Is the process whose number stands there gone, in that time?"""
     with open(path, encoding="ascii") as stream:
         number = int(stream.read())
@@ -191,7 +202,7 @@ def work(name):
 session.end_on_sigterm()
 # A shell's background job ignores it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-one = schedule.Scheduler(lambda task, values: task.function(), lambda task: None, cores=2)
+one = schedule.Scheduler(lambda task, values: task.function(), lambda task: None, cores=3)
 one.add("a", work("a"))
 one.add("b", work("b"))
 one.build("c", work("c"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run the stages of a suite side by side, as many as there are CPUs for, and builds one at a time behind them.
+"""Run the stages of a suite side by side, as many as there are CPUs for, and builds one at a time beside them.
 
 Each runs in a process of its own, which is given an interrupt when the suite is told to end.  What a stage has to say
 comes out as one block when it ends; one that breaks, dies, or never gets what it needs has failed by name.
@@ -16,7 +16,8 @@ import time
 
 from . import session, steps, tap
 
-# A build takes what the stages beside it leave of the CPUs: they have time limits, it has none.
+# A build takes the place of one stage, and what the stages beside it leave of the CPUs: they have time limits, it has none.
+BUILD_CORES = 1
 BUILD_NICE = 10
 HEARTBEAT_SECONDS = 60
 # What was told to end has so long for it: a guest is stopped in order, which takes two times three seconds.
@@ -79,7 +80,7 @@ class Scheduler:
 
     def build(self, name, function, needs=(), after=(), nice=BUILD_NICE):
         """A build: function(*what other builds have built) returns what goes to those who need it."""
-        self._add(Task(name, function, 0, needs, after, True, None, nice))
+        self._add(Task(name, function, BUILD_CORES, needs, after, True, None, nice))
 
     def _add(self, task):
         if task.name in self.tasks:
@@ -125,25 +126,27 @@ class Scheduler:
     # --- start ------------------------------------------------------------------------------------------
 
     def _start_ready(self):
-        free = self.cores - sum(task.cores for task in self._running())
-        builds = any(task.is_build for task in self._running())
-        # Nobody smaller overtakes a stage that waits for CPUs: it would wait for ever.
-        crowded = False
-        for task in list(self.tasks.values()):
-            if task.state != "waiting" or any(self.tasks[name].state != "ended" for name in (*task.needs, *task.after)):
-                continue
+        # What needs a build comes after it, and is seen to be lost in the same pass.
+        for task in self.tasks.values():
             lost = [self.tasks[name] for name in task.needs if self.tasks[name].missing]
-            if lost:
+            if lost and task in self._ready():
                 self._give_up(task, lost[0])
-            elif task.is_build and not builds:
-                builds = True
-                self._start(task)
-            elif not task.is_build and not crowded:
-                if task.cores <= free:
-                    free -= task.cores
-                    self._start(task)
-                else:
-                    crowded = True
+        free = self.cores - sum(task.cores for task in self._running())
+        # Builds go first, for others wait for them.
+        building = any(task.is_build for task in self._running())
+        ready = [task for task in self._ready() if task.is_build and not building][:1]
+        ready += [task for task in self._ready() if not task.is_build]
+        for task in ready:
+            if task.cores > free:
+                # Nobody smaller overtakes what waits for CPUs: it would wait for ever.
+                break
+            free -= task.cores
+            self._start(task)
+
+    def _ready(self):
+        """What could run now, in order."""
+        return [task for task in self.tasks.values() if task.state == "waiting"
+                and all(self.tasks[name].state == "ended" for name in (*task.needs, *task.after))]
 
     def _give_up(self, task, lost):
         task.state = "ended"

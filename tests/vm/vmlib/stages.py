@@ -29,6 +29,8 @@ class Stages:
     def _show(self, task):
         """The block of one stage."""
         count = task.count
+        for line in count.notes:
+            print(f"  {line}")
         for line in count.skips:
             print(f"  skipped: {line}")
         for line in count.failures[:SHOWN_FAILURES]:
@@ -147,9 +149,9 @@ def style(*arguments):
 
 
 def qtest(environment=None, slow=False):
-    """The device's whole qtest on a QEMU that was built."""
+    """The device's whole qtest on a QEMU that was built: two tests at a time, since they wait half of it."""
     def stage(log, qemu):
-        return tap.count_tap(*qtests.tap(qemu, log, environment, slow), "qtest")
+        return tap.count_tap(*qtests.tap(qemu, log, environment, slow, jobs=2), "qtest")
 
     return stage
 

@@ -18,6 +18,7 @@ class Count:
         self.skipped = skipped
         self.failures = []
         self.skips = []
+        self.notes = []            # what else there is to say
 
     def fail(self, text):
         self.failed += 1
@@ -37,6 +38,7 @@ class Count:
         self.skipped += other.skipped
         self.failures += other.failures
         self.skips += other.skips
+        self.notes += other.notes
 
     @property
     def total(self):
