@@ -155,7 +155,7 @@ const char *errno_word(int err);	/* err may be negative; 0 is "success" */
 /* Fork; the child of a fork must end with child_exit() or a failing check. */
 pid_t child_fork(void);
 __attribute__((noreturn)) void child_exit(void);
-/* Wait at most limit_ms for a child, which must have left by child_exit(). */
+/* Wait at most patience_ms(limit_ms) for a child, which must have left by child_exit(). */
 void child_wait(pid_t pid, unsigned int limit_ms);
 /* Wait likewise and return the raw status, whatever it is. */
 int child_status(pid_t pid, unsigned int limit_ms);
@@ -173,6 +173,8 @@ void gate_pass(struct gate *g);
 
 u64 now_ns(void);			/* CLOCK_MONOTONIC */
 void sleep_ms(unsigned int ms);
+/* How long to wait for what has no promised time, on this machine: MMAPDEMO_TEST_SCALE times ms. */
+unsigned int patience_ms(unsigned int ms);
 /* A time that is promised, on this kernel: five times as long on one full of checks, see --help. */
 unsigned int promise_ms(unsigned int ms);
 

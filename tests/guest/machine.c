@@ -280,7 +280,7 @@ static bool drain(int fd, char *buf, size_t size, size_t *have)
 void run(struct output *o, unsigned int limit_ms, const char *program, ...)
 {
 	const char *argv[RUN_ARGS] = { program };
-	u64 end = now_ns() + limit_ms * 1000000ULL;
+	u64 end = now_ns() + patience_ms(limit_ms) * 1000000ULL;
 	size_t have_out = 0, have_err = 0;
 	int out[2], err[2], status, n = 1;
 	va_list ap;
@@ -319,7 +319,7 @@ void run(struct output *o, unsigned int limit_ms, const char *program, ...)
 			break;
 		else if (now_ns() > end)
 			FAIL("%s %s still runs after %u ms; so far: %s%s", program,
-			     argv[1] ? argv[1] : "", limit_ms, o->out, o->err);
+			     argv[1] ? argv[1] : "", patience_ms(limit_ms), o->out, o->err);
 	}
 	/* It may have written its last words between the look at the pipes and its end. */
 	while (drain(out[0], o->out, sizeof(o->out), &have_out))

@@ -112,7 +112,7 @@ static void cache_restore(void)
 {
 	int fd = dev_try_open(O_RDWR);
 
-	for (int i = 0; fd >= 0 && i < 100; i++) {
+	for (unsigned int i = 0; fd >= 0 && i < patience_ms(100); i++) {
 		if (!mem_cache_set(fd, MMAPDEMO_CACHE_WC))
 			break;
 		sleep_ms(5);
