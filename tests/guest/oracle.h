@@ -20,4 +20,7 @@ bool oracle_end(bool bare);
 /* Is this line of the kernel log a failure? Returns the word that says so, or NULL. */
 const char *klog_verdict(const char *line);
 
+/* Number of buffers, mappings, queues and windows that the driver lists; -1: it does not. */
+long oracle_objects(void);
+
 #endif /* GUEST_ORACLE_H */
