@@ -184,20 +184,21 @@ u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_
  * @dir: of the transfer that follows or has ended
  * @for_device: to the device
  *
- * May copy all of it, from or to bounce buffers.
+ * May copy all of it, from or to bounce buffers. A call reaches no further than what was mapped in
+ * one go, adjacent or not: with an IOMMU that is everything.
  */
 void mmapdemo_buf_sync(const struct mmapdemo_buf *buf, u64 off, u64 len,
 		       enum dma_data_direction dir, bool for_device)
 {
 	struct device *dev = &buf->mdev->pdev->dev;
 	u64 chunk = 1ULL << buf->bus_shift;
-	u64 end = off + len;
+	u64 end = off + len, n;
 
-	for (; off < end; off = (off | (chunk - 1)) + 1) {
+	for (; off < end; off += n) {
 		u64 in = off & (chunk - 1);
-		u64 n = min(end - off, chunk - in);
 		dma_addr_t bus = buf->bus[off >> buf->bus_shift] + in;
 
+		n = buf->sgt.nents == 1 ? end - off : min(end - off, chunk - in);
 		if (for_device)
 			dma_sync_single_for_device(dev, bus, n, dir);
 		else
