@@ -157,21 +157,20 @@ void mmapdemo_bufs_release(struct mmapdemo_dev *mdev)
 struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id)
 {
 	struct mmapdemo_dev *mdev = mf->mdev;
-	struct mmapdemo_buf *buf = NULL;
+	struct mmapdemo_buf *buf;
 
 	if (id > MMAPDEMO_ID_MAX)
 		return ERR_PTR(-ENOENT);
 	/*
-	 * The handle's own reference is dropped after it has left the array, under the same lock.
+	 * What is in the array is not freed before the lock was taken once more. It may have lost its
+	 * last reference: a region does so while it can still be found, see mmapdemo_bufs_release().
 	 */
 	xa_lock(&mdev->objects);
 	buf = xa_load(&mdev->objects, id);
-	if (buf && (!buf->owner || buf->owner == mf))
-		kref_get(&buf->ref);
-	else
-		buf = NULL;
+	if (!buf || (buf->owner && buf->owner != mf) || !kref_get_unless_zero(&buf->ref))
+		buf = ERR_PTR(-ENOENT);
 	xa_unlock(&mdev->objects);
-	return buf ?: ERR_PTR(-ENOENT);
+	return buf;
 }
 
 /* The same by handle. What a queue consists of has an offset, and no handle. */

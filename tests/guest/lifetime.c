@@ -501,6 +501,62 @@ static void with_transfers_running_moves_nothing_afterwards(const void *arg)
 	w->back();
 }
 
+/* --- mmap(2) meanwhile ---------------------------------------------------------------------------------- */
+
+struct mapper {
+	int fd;
+	u64 offset;
+	volatile bool over;
+};
+
+/*
+ * Of what the driver itself lets go of, in the end, while the core still asks it where a mapping
+ * should be: also after the first refusal.
+ */
+static void *mapper(void *arg)
+{
+	struct mapper *m = arg;
+
+	while (!m->over) {
+		void *p;
+		int ret = map_try(m->fd, PAGE, PROT_READ, MAP_SHARED, m->offset, &p);
+
+		if (!ret)
+			unmap(p, PAGE);
+		else
+			CHECK_RET(ret, -ENODEV);
+	}
+	return NULL;
+}
+
+static void while_regions_are_mapped_says_enodev(const void *arg)
+{
+	const struct way *w = arg;
+
+	if (w->asks_qemu)
+		qmp_require();
+	for (int i = 0; i < 10; i++) {
+		int fd = dev_open(O_RDWR);
+		struct mapper m[2] = {
+			{ .fd = fd, .offset = 0 },
+			{ .fd = fd, .offset = region_get(fd, MMAPDEMO_REGION_USER_PAGE).out_offset },
+		};
+		pthread_t t[2];
+
+		for (int k = 0; k < 2; k++)
+			CHECK(!pthread_create(&t[k], NULL, mapper, &m[k]));
+		sleep_ms(5);
+		away(w);
+		for (int k = 0; k < 2; k++) {
+			m[k].over = true;
+			pthread_join(t[k], NULL);
+			CHECK_RET(map_try(fd, PAGE, PROT_READ, MAP_SHARED, m[k].offset, NULL), -ENODEV);
+		}
+		close(fd);
+		w->back();
+	}
+}
+
 /* Everything at once, and the old file and mappings go when the new device is at work. */
 static void late_close_leaves_the_new_device_alone(const void *arg)
 {
@@ -613,6 +669,7 @@ void register_lifetime(void)
 	way_add(with_waiters_wakes_them_with_enodev, "with_waiters_wakes_them_with_enodev");
 	way_add(with_transfers_running_moves_nothing_afterwards,
 		"with_transfers_running_moves_nothing_afterwards");
+	way_add(while_regions_are_mapped_says_enodev, "while_regions_are_mapped_says_enodev");
 	way_add(late_close_leaves_the_new_device_alone, "late_close_leaves_the_new_device_alone");
 	way_add(under_constant_opening_is_survived, "under_constant_opening_is_survived");
 }
