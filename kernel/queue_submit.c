@@ -165,12 +165,15 @@ struct visit {
 	int look_error;			/* nothing was found, and nothing will be */
 };
 
-/* May a call use the queue? Descriptors of others are in it, and completions are theirs. */
+/*
+ * May a call use the queue? Descriptors of others are in it, and completions are theirs: also when it
+ * is over, and they have all been told.
+ */
 static int ring_check(struct mmapdemo_queue *q)
 {
 	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
 
-	return q->by_uring ? -EBUSY : 0;
+	return q->by_uring ? q->over ?: -EBUSY : 0;
 }
 
 /* Nothing more is completed: why? */

@@ -274,12 +274,16 @@ static void uring_commands_end_with_a_reset(const void *arg)
 {
 	struct fixture f = fixture_get(0);
 	sqe_t d[8], nop = { .op = MMAPDEMO_OP_NOP };
+	cqe_t c;
 
 	(void)arg;
 	hold(&f, d, 8);
 	function_reset();
 	all_end(&f, 8, -EIO, 100);
 	CHECK_RET(raw_result(&f, MMAPDEMO_URING_SUBMIT, f.queue, 0, &nop), -EIO);
+	/* No command is in flight any more, and none of a call will be. */
+	CHECK_RET(submit_call(f.fd, f.queue, &nop, 1, NULL, 0, 0, 0).ret, -EIO);
+	CHECK_RET(submit_call(f.fd, f.queue, NULL, 0, &c, 1, 1, now_ns() + 100 * MS).ret, -EIO);
 	CHECK_OK(queue_destroy(f.fd, f.queue));
 	CHECK_EQ(first_not(f.a.p, f.a.len, 0), f.a.len);
 	f.queue = kqueue_get(f.fd, LOG2N);
