@@ -232,8 +232,12 @@ int mmapdemo_memtype_of(struct vm_area_struct *vma, unsigned long addr, u32 *cac
 		return ret;
 	}
 
-	/* Pages with a reference count are inserted with the protection of the VMA, unchanged. */
-	if (vma->vm_mm != current->mm || get_user_pages(addr, 1, FOLL_NOFAULT, &page) != 1)
+	/*
+	 * Pages with a reference count are inserted with the protection of the VMA, unchanged. Only
+	 * whether there is an entry is of interest, FOLL_FORCE: not whether the process may read it.
+	 */
+	if (vma->vm_mm != current->mm ||
+	    get_user_pages(addr, 1, FOLL_NOFAULT | FOLL_FORCE, &page) != 1)
 		return -ENOENT;
 	put_page(page);
 	*shift = PAGE_SHIFT;

@@ -44,6 +44,22 @@ static void effective_cache_type_is_the_one_asked_for(const void *arg)
 	CHECK_EQ(map_info(o.fd, p).out_cache, entry_type(o.s));
 }
 
+/* What a process may do with a page is one thing, whether it has an entry for it another. */
+static void entry_is_seen_whatever_the_protection(const void *arg)
+{
+	static const int prots[] = { PROT_READ, PROT_WRITE, PROT_NONE };
+	struct object o = object_get(arg, PAGES);
+	char *p = object_map(&o);
+
+	CHECK_EQ(touch_read(p, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(prots); i++) {
+		/* Of all of it: what is huge stays so. */
+		CHECK_SYS(mprotect(p, o.len, prots[i]));
+		CHECK_EQ(map_info(o.fd, p).out_present, 1);
+		CHECK_EQ(map_info(o.fd, p).out_cache, entry_type(o.s));
+	}
+}
+
 /* A move must carry the type along. */
 static void cache_type_survives_a_move(const void *arg)
 {
@@ -387,6 +403,8 @@ void register_map_cache(void)
 	subject_add_typed(effective_cache_type_is_the_one_asked_for, 0, 0, 0,
 			  "effective_cache_type_is_the_one_asked_for");
 	subject_add_typed(cache_type_survives_a_move, 0, 0, 0, "cache_type_survives_a_move");
+	subject_add(entry_is_seen_whatever_the_protection, 0, SUBJ_BIG, 0,
+		    "entry_is_seen_whatever_the_protection");
 	subject_add(map_info_tells_bounds_of_the_piece, 0, 0, 0,
 		    "map_info_tells_bounds_of_the_piece");
 	TEST_ADD(cache_of_memory_is_write_back_or_refused);
