@@ -4,8 +4,8 @@
  *
  * The dma-buf holds the buffer, the open file that owns it (every holder of a buffer does), and,
  * where other devices can reach it, each page: what an importer has handed to its device stays where
- * it is even if this device is gone. Mappings are mappings of the node: found and taken away like
- * all others.
+ * it is even if this device is gone. Mappings stand among those of the node: found and taken away
+ * like all others.
  *
  * Other devices reach pages of the page allocator. Device memory is for mmap(2) alone: an importer
  * cannot be made to let go of it at the moment the device goes. So is coherent memory, of which the
@@ -180,15 +180,17 @@ static int export_end_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
 }
 
 /*
- * The mapping becomes one of the node's: with its file, whose address space revocation looks
- * through, and at the buffer's offset. The core has checked the range, and access to the dma-buf.
+ * At the buffer's offset, where revocation looks: the dma-buf is linked to the address space that it
+ * looks through, see export_create(). The core has checked the range, and access to the dma-buf.
+ *
+ * It stays a mapping of the dma-buf, and does not become one of the node: remap_file_pages(2) asks
+ * the file of a mapping for any other place of it, and who was given one buffer must not get them all.
  */
 static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct export *e = dmabuf->priv;
 	u64 off = (u64)vma->vm_pgoff << PAGE_SHIFT;
 
-	vma_set_file(vma, e->file);
 	vma->vm_pgoff += mmapdemo_id_to_offset(e->buf->id) >> PAGE_SHIFT;
 	return mmapdemo_mmap_buf(e->file->private_data, e->buf, vma, off);
 }
@@ -277,8 +279,10 @@ static struct dma_buf *export_create(struct mmapdemo_file *mf, struct mmapdemo_b
 										      O_RDONLY;
 	info.priv = e;
 	dmabuf = dma_buf_export(&info);
-	if (!IS_ERR(dmabuf))
+	if (!IS_ERR(dmabuf)) {
+		dmabuf->file->f_mapping = mf->mdev->inode->i_mapping;
 		return dmabuf;
+	}
 	ret = PTR_ERR(dmabuf);
 free:
 	export_free(e);

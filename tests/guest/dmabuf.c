@@ -173,6 +173,31 @@ static void dmabuf_outlives_handle_and_file(const void *arg)
 	close(dev_open(O_RDWR | O_EXCL));
 }
 
+/*
+ * remap_file_pages(2) maps another place of the file that a mapping is of, and asks nobody who has
+ * that file open: who was given a dma-buf alone must not get at its owner's other memory by it.
+ */
+static void dmabuf_mapping_reaches_nothing_else_of_its_owner(const void *arg)
+{
+	int fd = fd_get(O_RDWR), dma;
+	struct mmapdemo_buf_alloc a, secret;
+	char *d;
+
+	(void)arg;
+	a = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, LEN);
+	secret = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, LEN);
+	dma = export(fd, a.out_handle);
+	d = map_rw(dma, LEN, 0);
+	fill(d, LEN, 2);
+	CHECK_EQ(remap_file_pages(d, PAGE, 0, secret.out_offset / PAGE, 0), -1);
+	CHECK_EQ(errno, EINVAL);
+	CHECK_EQ(buf_vmas(fd, secret.out_handle), 0);
+	/* Another place of the dma-buf is its own business. (Of a failure the core leaves a hole.) */
+	CHECK_OK(remap_file_pages(d + PAGE, PAGE, 0, 2, 0));
+	CHECK(!memcmp(d + PAGE, d + 2 * PAGE, PAGE));
+	CHECK_EQ(map_info(fd, d + PAGE).out_offset, a.out_offset + 2 * PAGE);
+}
+
 static void dmabuf_counts_until_it_is_closed(const void *arg)
 {
 	int fd = fd_get(O_RDWR), dma;
@@ -278,6 +303,7 @@ void register_dmabuf(void)
 	TEST_ADD(dmabuf_refuses_what_the_buffer_refuses);
 	TEST_ADD(dmabuf_of_a_read_only_buffer_is_read_only);
 	TEST_ADD(dmabuf_is_refused_where_there_is_no_buffer);
+	TEST_ADD(dmabuf_mapping_reaches_nothing_else_of_its_owner);
 	TEST_ADD(dmabuf_counts_until_it_is_closed);
 	TEST_ADD(dmabuf_mapping_of_device_memory_ends_with_a_reset);
 	TEST_ADD(dmabuf_of_all_device_memory_keeps_it);
