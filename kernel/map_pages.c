@@ -23,28 +23,31 @@
  * Another cache type than write-back has to be that of the pages, in the kernel's own mapping too,
  * before a process gets an entry: on x86, remap_pfn_range() of RAM ignores the type asked for. The
  * change also writes the zeroes out of the caches. The list of pages is kept for the way back, which
- * cannot be let fail for want of memory.
+ * cannot be let fail for want of memory. A failure may have changed some of them: pages_free().
  */
 static int type_set(struct mmapdemo_buf *buf)
 {
 	unsigned int n = buf->object.len >> PAGE_SHIFT, i;
-	struct page **pages;
-	int ret;
 
 	if (buf->cache == MMAPDEMO_CACHE_WB)
 		return 0;
-	pages = kmalloc_array(n, sizeof(*pages), GFP_KERNEL_ACCOUNT);
-	if (!pages)
+	buf->pages = kmalloc_array(n, sizeof(*buf->pages), GFP_KERNEL_ACCOUNT);
+	if (!buf->pages)
 		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		pages[i] = virt_to_page(buf->vaddr + (size_t)i * PAGE_SIZE);
-	ret = mmapdemo_memtype_ram_set(pages, n, buf->cache);
-	if (ret) {
-		kfree(pages);
-		return ret;
-	}
-	buf->pages = pages;
-	return 0;
+		buf->pages[i] = virt_to_page(buf->vaddr + (size_t)i * PAGE_SIZE);
+	return mmapdemo_memtype_ram_set(buf->pages, n, buf->cache);
+}
+
+/* Pages of another type must not get back to the page allocator: rather they are lost. */
+static void pages_free(struct mmapdemo_buf *buf)
+{
+	unsigned int n = buf->object.len >> PAGE_SHIFT;
+
+	if (buf->pages && WARN_ON(mmapdemo_memtype_ram_reset(buf->pages, n)))
+		return;
+	kfree(buf->pages);
+	free_pages_exact(buf->vaddr, buf->object.len);
 }
 
 static int pages_alloc(struct mmapdemo_buf *buf)
@@ -57,19 +60,8 @@ static int pages_alloc(struct mmapdemo_buf *buf)
 		return -ENOMEM;
 	ret = type_set(buf);
 	if (ret)
-		free_pages_exact(buf->vaddr, buf->object.len);
+		pages_free(buf);
 	return ret;
-}
-
-/* Pages of another type must not get back to the page allocator: rather they are lost. */
-static void pages_free(struct mmapdemo_buf *buf)
-{
-	unsigned int n = buf->object.len >> PAGE_SHIFT;
-
-	if (buf->pages && WARN_ON(mmapdemo_memtype_ram_reset(buf->pages, n)))
-		return;
-	kfree(buf->pages);
-	free_pages_exact(buf->vaddr, buf->object.len);
 }
 
 /* As in bar, what was obtained is looked at. */
@@ -86,8 +78,11 @@ static int pages_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 o
 		return ret;
 	mmapdemo_memtype_disown(vma, 0);
 	if (!mmapdemo_memtype_of(vma, vma->vm_start, &got, &shift) &&
-	    !mmapdemo_memtype_is(got, buf->cache))
+	    !mmapdemo_memtype_is(got, buf->cache)) {
+		/* The entries hold nothing: they must not be there when the buffer is let go of. */
+		zap_special_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 		return -EOPNOTSUPP;
+	}
 	return 0;
 }
 

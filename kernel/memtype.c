@@ -80,13 +80,17 @@ bool mmapdemo_memtype_ram_can(void)
 	return pat_enabled() && !IS_ENABLED(CONFIG_HIGHMEM);
 }
 
+/*
+ * On failure some of the kernel's mapping may have been changed, and reset() is due. Pages fresh from
+ * the allocator are nobody else's, so that what fails is memory for dividing that mapping, though the
+ * core says EINVAL of everything.
+ */
 int mmapdemo_memtype_ram_set(struct page **pages, unsigned int num, u32 cache)
 {
 	int ret = cache == MMAPDEMO_CACHE_WC ? set_pages_array_wc(pages, num) :
 					       set_pages_array_uc(pages, num);
 
-	/* Some other part of the kernel has a type for them (EBUSY): not the caller's business. */
-	return ret && ret != -ENOMEM ? -EOPNOTSUPP : ret;
+	return ret ? -ENOMEM : 0;
 }
 
 int mmapdemo_memtype_ram_reset(struct page **pages, unsigned int num)
@@ -189,14 +193,8 @@ pgprot_t mmapdemo_memtype_prot(pgprot_t prot, u32 cache)
  */
 pgprot_t mmapdemo_memtype_prot_ram(pgprot_t prot, u32 cache)
 {
-	switch (cache) {
-	case MMAPDEMO_CACHE_WC:
-		return pgprot_writecombine(prot);
-	case MMAPDEMO_CACHE_UC:
-		return pgprot_noncached(prot);
-	default:
-		return prot;
-	}
+	return cache == MMAPDEMO_CACHE_UC ? pgprot_noncached(prot) :
+					    mmapdemo_memtype_prot(prot, cache);
 }
 
 /* Is @got, of an entry that shows RAM, what was asked for? */
