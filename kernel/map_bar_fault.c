@@ -14,11 +14,14 @@
 /* What one fault makes present with MMAPDEMO_BUF_FAULT_AROUND: the group that the page is in. */
 #define AROUND		(16 * PAGE_SIZE)
 
-/* vmf_insert_pfn() wants VM_PFNMAP, and BUGs on what could become a private copy: policy.c. */
+/*
+ * vmf_insert_pfn() wants VM_PFNMAP, and BUGs on what could become a private copy: policy.c. Unlike
+ * io_remap_pfn_range() it leaves it to us to say that a device does not encrypt (SEV, TDX).
+ */
 int mmapdemo_bar_fault_map(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 off)
 {
 	vm_flags_set(vma, VM_IO | VM_PFNMAP);
-	vma->vm_page_prot = mmapdemo_memtype_prot(vma->vm_page_prot, buf->cache);
+	vma->vm_page_prot = pgprot_decrypted(mmapdemo_memtype_prot(vma->vm_page_prot, buf->cache));
 	return 0;
 }
 
