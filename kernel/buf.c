@@ -5,6 +5,7 @@
  * Not for: what a buffer is made of, see map_<technique>.c; who may map it, see mmap.c; how many a
  * file may have, see limits.c.
  */
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "mmapdemo_priv.h"
@@ -297,7 +298,7 @@ int mmapdemo_ioctl_region_info(struct mmapdemo_file *mf, struct mmapdemo_region_
 
 	if (arg->region >= MMAPDEMO_NUM_REGIONS)
 		return -EINVAL;
-	buf = mf->mdev->regions[arg->region];
+	buf = mf->mdev->regions[array_index_nospec(arg->region, MMAPDEMO_NUM_REGIONS)];
 	if (!buf)
 		return -EOPNOTSUPP;
 	ret = mmapdemo_who_check(&buf->object, mmapdemo_file_access(mf));

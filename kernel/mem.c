@@ -136,11 +136,17 @@ static int mem_zero_chunk(struct mmapdemo_mem *mem, u64 start, u64 len)
 	int ret = 0;
 
 	down_read(&mem->lock);
-	if (mmapdemo_mem_usable(mem))
+	if (mmapdemo_mem_usable(mem)) {
 		/* memset_io() would go byte by byte on processors that do not call that fast. */
 		memset64((__force u64 *)(mem->view + start), 0, len / sizeof(u64));
-	else
+		/*
+		 * Out of this processor's write-combining buffers: pairs with whatever brings the range
+		 * to its next owner, on another processor, which need not be a barrier for WC.
+		 */
+		wmb();
+	} else {
 		ret = -EIO;
+	}
 	up_read(&mem->lock);
 	return ret;
 }
