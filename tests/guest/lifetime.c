@@ -537,10 +537,8 @@ static void while_regions_are_mapped_says_enodev(const void *arg)
 		qmp_require();
 	for (int i = 0; i < 10; i++) {
 		int fd = dev_open(O_RDWR);
-		struct mapper m[2] = {
-			{ .fd = fd, .offset = 0 },
-			{ .fd = fd, .offset = region_get(fd, MMAPDEMO_REGION_USER_PAGE).out_offset },
-		};
+		u64 user_page = region_get(fd, MMAPDEMO_REGION_USER_PAGE).out_offset;
+		struct mapper m[2] = { { .fd = fd, .offset = 0 }, { .fd = fd, .offset = user_page } };
 		pthread_t t[2];
 
 		for (int k = 0; k < 2; k++)
@@ -550,7 +548,8 @@ static void while_regions_are_mapped_says_enodev(const void *arg)
 		for (int k = 0; k < 2; k++) {
 			m[k].over = true;
 			pthread_join(t[k], NULL);
-			CHECK_RET(map_try(fd, PAGE, PROT_READ, MAP_SHARED, m[k].offset, NULL), -ENODEV);
+			CHECK_RET(map_try(fd, PAGE, PROT_READ, MAP_SHARED, m[k].offset, NULL),
+				  -ENODEV);
 		}
 		close(fd);
 		w->back();
