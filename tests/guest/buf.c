@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "subject.h"
+#include "submit.h"
 
 static const struct technique {
 	const char *name;
@@ -416,6 +417,8 @@ static void unknown_handles_enoent(int fd, u32 handle)
 	struct mmapdemo_buf_info i;
 	struct mmapdemo_buf_alloc dev = buf_alloc(fd, MMAPDEMO_TECH_BAR, PAGE);
 	struct mmapdemo_buf_alloc mem = buf_alloc(fd, MMAPDEMO_TECH_PAGES, PAGE);
+	int exported;
+	u32 window;
 
 	CHECK_RET(buf_free(fd, handle), -ENOENT);
 	CHECK_RET(buf_try_info(fd, handle, &i), -ENOENT);
@@ -423,6 +426,10 @@ static void unknown_handles_enoent(int fd, u32 handle)
 		  -ENOENT);
 	CHECK_RET(dma_copy(fd, MMAPDEMO_DMA_TO_DEVICE, mem.out_handle, 0, handle, 0, 8, NULL),
 		  -ENOENT);
+	CHECK_RET(buf_sync(fd, handle, MMAPDEMO_SYNC_FOR_CPU, 0, 8), -ENOENT);
+	CHECK_RET(window_try_create(fd, handle, MMAPDEMO_WINDOW_READ, 0, 8, &window), -ENOENT);
+	if (info_get(fd).out_caps & MMAPDEMO_CAP_DMABUF)
+		CHECK_RET(buf_try_export(fd, handle, &exported), -ENOENT);
 	CHECK_OK(buf_free(fd, dev.out_handle));
 	CHECK_OK(buf_free(fd, mem.out_handle));
 }

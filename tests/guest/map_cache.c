@@ -105,13 +105,44 @@ static void cache_of_memory_is_write_back_or_refused(const void *arg)
 
 static void cache_conflict_on_device_memory_ebusy(const void *arg)
 {
+	static const u32 kinds[] = {
+		MMAPDEMO_TECH_BAR, MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_TECH_BAR_HUGE,
+	};
 	int fd = dev_open(O_RDWR);
 
 	(void)arg;
-	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_DEFAULT, 0);
-	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_WC, 0);
-	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_UC, -EBUSY);
-	asked(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_WB, -EOPNOTSUPP);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		if (!(info_get(fd).out_techniques & 1U << kinds[k]))
+			continue;
+		asked(fd, kinds[k], MMAPDEMO_CACHE_DEFAULT, 0);
+		asked(fd, kinds[k], MMAPDEMO_CACHE_WC, 0);
+		asked(fd, kinds[k], MMAPDEMO_CACHE_UC, -EBUSY);
+		asked(fd, kinds[k], MMAPDEMO_CACHE_WB, -EOPNOTSUPP);
+	}
+}
+
+/*
+ * One page of BAR2, mapped as WC, and UC asked for: a buffer beside it, and all of BAR2. Neither is had, and
+ * the first keeps what it has.
+ */
+static void cache_conflict_on_one_page_leaves_the_first_its_type(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	struct mmapdemo_buf_alloc a = buf_alloc(fd, MMAPDEMO_TECH_BAR_FAULT, PAGE), b;
+	char *p = map_rw(fd, PAGE, a.out_offset), *q;
+
+	(void)arg;
+	CHECK_EQ(touch_write(p, 1), 0);
+	CHECK_EQ(map_info(fd, p).out_cache, MMAPDEMO_CACHE_WC);
+	CHECK_RET(buf_try_alloc(fd, MMAPDEMO_TECH_BAR, MMAPDEMO_CACHE_UC, 0, PAGE, &b), -EBUSY);
+	CHECK_RET(mem_cache_set(fd, MMAPDEMO_CACHE_UC), -EBUSY);
+	/* The same page once more. */
+	q = map_rw(fd, PAGE, a.out_offset);
+	CHECK_EQ(touch_read(q, NULL), 0);
+	CHECK_SYS(mprotect(q, PAGE, PROT_READ));
+	CHECK_EQ(map_info(fd, q).out_cache, MMAPDEMO_CACHE_WC);
+	CHECK_EQ(map_info(fd, p).out_cache, MMAPDEMO_CACHE_WC);
+	CHECK_EQ(info_get(fd).out_mem_cache, MMAPDEMO_CACHE_WC);
 }
 
 static void mem_cache_set_changes_and_is_reported(const void *arg)
@@ -409,6 +440,7 @@ void register_map_cache(void)
 		    "map_info_tells_bounds_of_the_piece");
 	TEST_ADD(cache_of_memory_is_write_back_or_refused);
 	TEST_ADD(cache_conflict_on_device_memory_ebusy);
+	TEST_ADD(cache_conflict_on_one_page_leaves_the_first_its_type);
 	TEST_ADD(mem_cache_set_changes_and_is_reported);
 	TEST_ADD(mem_cache_set_reaches_the_page_tables);
 	TEST_ADD(mem_cache_set_in_use_ebusy);

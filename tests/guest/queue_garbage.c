@@ -95,6 +95,11 @@ static const struct over {
 	{ "userptr", MMAPDEMO_TECH_USERPTR },
 };
 
+static u64 well_done(int fd)
+{
+	return counter(fd, MMAPDEMO_REG_CNT_Q_DONE) - counter(fd, MMAPDEMO_REG_CNT_Q_FAILED);
+}
+
 /* Windows over memory of each technique: one address, and lists of pages. */
 static void random_garbage_harms_nobody(const void *arg)
 {
@@ -102,12 +107,13 @@ static void random_garbage_harms_nobody(const void *arg)
 	struct hostile h = hostile_get_over(5, v->technique);
 	struct neighbour n = neighbour_get();
 	u64 state = test_seed() ^ (0x9a4b + v->technique), steps = 0, made = 1, descs, done;
-	u64 end = now_ns() + 1000000000;
+	u64 end = now_ns() + 1000000000, limit = now_ns() + 10000000000ULL;
 
 	diag("seed %#llx", (unsigned long long)test_seed());
 	descs = counter(h.fd, MMAPDEMO_REG_CNT_Q_DESCS);
-	done = counter(h.fd, MMAPDEMO_REG_CNT_Q_DONE) - counter(h.fd, MMAPDEMO_REG_CNT_Q_FAILED);
-	while (now_ns() < end) {
+	done = well_done(h.fd);
+	/* For a second; longer on a host that is so busy that little was tried. */
+	while (now_ns() < end || (now_ns() < limit && well_done(h.fd) - done <= 100)) {
 		struct garbage_thread g = { &h, rnd(&state) };
 		pthread_t t;
 
@@ -135,13 +141,12 @@ static void random_garbage_harms_nobody(const void *arg)
 		}
 	}
 	descs = counter(h.fd, MMAPDEMO_REG_CNT_Q_DESCS) - descs;
-	done = counter(h.fd, MMAPDEMO_REG_CNT_Q_DONE) - counter(h.fd, MMAPDEMO_REG_CNT_Q_FAILED) -
-		done;
+	done = well_done(h.fd) - done;
 	diag("%llu steps, %llu descriptors, %llu of them done, %llu queues",
 	     (unsigned long long)steps, (unsigned long long)descs, (unsigned long long)done,
 	     (unsigned long long)made);
 	/* It was worth its name: descriptors were read, some done and some refused. */
-	CHECK(descs > 1000 && done > 100 && done < descs);
+	CHECK(descs > 200 && done > 100 && done < descs);
 	hostile_reopen(&h);
 	CHECK_EQ(queue_do(&h.q, &(sqe_t){ .op = MMAPDEMO_OP_NOP, .user = 1 }).status, 0);
 }
@@ -149,6 +154,6 @@ static void random_garbage_harms_nobody(const void *arg)
 void register_queue_garbage(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(overs); i++)
-		test_add(random_garbage_harms_nobody, &overs[i], 20000,
-			 "queue_hostile_random_garbage_over_%s_harms_nobody", overs[i].name);
+		test_add(random_garbage_harms_nobody, &overs[i], 30000,
+			 "queue_hostile_garbage_%s_harms_nobody", overs[i].name);
 }

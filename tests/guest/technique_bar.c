@@ -6,6 +6,7 @@
  * Not for: what all techniques have in common, see map_*.c; how many faults, see map_fault.c.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,9 +101,65 @@ static void reset_takes_away_and_a_touch_brings_back(const void *arg)
 	}
 }
 
+struct toucher {
+	char *p;
+	volatile bool over;
+	volatile u32 refused, wrong;
+};
+
+static void *touch_all_the_time(void *arg)
+{
+	struct toucher *t = arg;
+	u32 got;
+
+	while (!t->over) {
+		int sig = touch_read(t->p, &got);
+
+		if (sig == SIGBUS)
+			t->refused++;
+		else if (sig || got != 0x600d600d)
+			t->wrong++;
+	}
+	return NULL;
+}
+
+/*
+ * While a reset lasts the device's registers and memory are nobody's: a touch is SIGBUS, and must not
+ * bring the entry back before it is over. What is read before and after is what was there.
+ */
+static void reset_meanwhile_a_touch_is_sigbus(const void *arg)
+{
+	static const u32 kinds[] = { MMAPDEMO_TECH_BAR_FAULT, MMAPDEMO_TECH_BAR_HUGE };
+	int fd = dev_open(O_RDWR);
+
+	(void)arg;
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct toucher t = { 0 };
+		u64 end = now_ns() + 10000000000ULL;
+		pthread_t thread;
+		u32 resets = 0;
+
+		if (!(info_get(fd).out_techniques & 1U << kinds[k]))
+			continue;
+		t.p = map_rw(fd, 2 << 20, buf_alloc(fd, kinds[k], 2 << 20).out_offset);
+		CHECK_EQ(touch_write(t.p, 0x600d600d), 0);
+		CHECK(!pthread_create(&thread, NULL, touch_all_the_time, &t));
+		/* A reset lasts 100 ms, in which the host may keep the thread's processor waiting. */
+		for (; !t.refused && now_ns() < end; resets++)
+			function_reset();
+		t.over = true;
+		pthread_join(thread, NULL);
+		diag("%u touches refused in %u resets", t.refused, resets);
+		CHECK(t.refused > 0);
+		CHECK_EQ(t.wrong, 0);
+		CHECK_EQ(touch_read(t.p, NULL), 0);
+	}
+}
+
 void register_technique_bar(void)
 {
 	TEST_ADD(fault_around_stays_inside_mapping_and_buffer);
 	TEST_ADD(fault_around_of_another_technique_einval);
 	TEST_ADD(reset_takes_away_and_a_touch_brings_back);
+	TEST_ADD_SLOW(reset_meanwhile_a_touch_is_sigbus, 30000);
 }

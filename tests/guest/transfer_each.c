@@ -63,12 +63,11 @@ static struct mmapdemo_dma_submit whole(const struct sides *s)
 	};
 }
 
-/* Several, of which all but the first have not begun; the number of the first. */
+/* Several, of which all but the first have not begun, after busy_each(); the number of the first. */
 static u64 run_several(const struct sides *s)
 {
 	struct mmapdemo_dma_submit d = whole(s);
 
-	busy_each(BUSY_EACH_NS);
 	for (int i = 0; i < RUNNING; i++)
 		CHECK_OK(dma_submit(s->fd, &d));
 	CHECK(buf_info(s->fd, s->mem).out_transfers > 1);
@@ -127,6 +126,7 @@ static void handles_freed_while_running_bytes_arrive(const void *arg)
 
 	fill(s.from, LEN, 7);
 	memset(s.to, 0x5e, LEN);
+	busy_each(BUSY_EACH_NS);
 	first = run_several(&s);
 	CHECK_OK(buf_free(s.fd, s.mem));
 	CHECK_OK(buf_free(s.fd, s.dev));
@@ -172,6 +172,7 @@ static void all_gone_while_running_nobody_is_written_to(const void *arg)
 {
 	const struct each *e = arg;
 
+	busy_each(BUSY_EACH_NS);
 	for (int round = 0; round < 3; round++) {
 		struct sides s = sides_get(e);
 
@@ -193,7 +194,7 @@ static void killed_while_running_nobody_is_written_to(const void *arg)
 {
 	const struct each *e = arg;
 
-	busy_require();
+	busy_each(BUSY_EACH_NS);
 	for (int round = 0; round < 3; round++) {
 		struct gate ready;
 		pid_t pid;
