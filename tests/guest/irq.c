@@ -21,7 +21,7 @@ struct storm {
 	pthread_t thread;
 	volatile u32 *raise;	/* IRQ_RAISE */
 	u32 cause;
-	u32 raised;
+	volatile u32 raised;
 	volatile bool over;
 };
 
@@ -57,7 +57,6 @@ static void storm_end(struct storm *s)
 	pthread_join(s->thread, NULL);
 	raw_bar_require(false);
 	diag("%u interrupts raised", s->raised);
-	CHECK(s->raised > 100);
 }
 
 /* Others get on with their transfers and queues while one vector or all of the engine's are flooded. */
@@ -80,7 +79,13 @@ static void irq_storm_starves_nobody(const void *arg)
 					  0, PAGE, &w));
 			CHECK_EQ(w.out_bytes, PAGE);
 		}
+		/* Also on a host that lets it wait. */
+		for (int k = 0; k < 100 && s.raised <= 100; k++) {
+			sleep_ms(20);
+			neighbour_check(&n);
+		}
 		storm_end(&s);
+		CHECK(s.raised > 100);
 		diag("30 rounds took %llu ms", (unsigned long long)(now_ns() - start) / 1000000);
 	}
 }
@@ -96,22 +101,29 @@ static void irq_of_the_engine_without_an_end_ends_nothing(const void *arg)
 		.len = PAGE,
 	};
 	const u64 delay = 60000000;
+	int rounds = 0, stormy = 0;
 	struct storm storm;
 	u64 start, value;
 
 	(void)arg;
 	CHECK_OK(eventfd_set(fd, efd));
 	busy_each(delay);
-	for (int i = 0; i < 3; i++) {
-		fill(m.p, PAGE, i);
+	/* A round in which the host kept the storm from its processor shows nothing, and is made again. */
+	while (stormy < 3) {
+		u32 raised;
+
+		CHECKF(++rounds <= 30, "%d of 30 rounds had an interrupt in a transfer", stormy);
+		fill(m.p, PAGE, rounds);
 		memset(d.p, 0x5e, PAGE);
+		storm_start(&storm, fd, MMAPDEMO_IRQ_DMA);
 		start = now_ns();
 		CHECK_OK(dma_submit(fd, &s));
-		storm_start(&storm, fd, MMAPDEMO_IRQ_DMA);
+		raised = storm.raised;
 		CHECK_OK(dma_collect(fd, s.out_seq, NULL));
 		CHECK(now_ns() - start >= delay * 9 / 10);
+		stormy += storm.raised - raised > 100;
 		storm_end(&storm);
-		CHECK_EQ(differs(d.p, PAGE, i), PAGE);
+		CHECK_EQ(differs(d.p, PAGE, rounds), PAGE);
 		CHECK_EQ(read(efd, &value, 8), 8);
 		CHECK_EQ(value, 1);
 	}
@@ -164,6 +176,6 @@ static void irq_storm_outlasts_no_unbind(const void *arg)
 void register_irq(void)
 {
 	TEST_ADD_SLOW(irq_storm_starves_nobody, 20000);
-	TEST_ADD(irq_of_the_engine_without_an_end_ends_nothing);
+	TEST_ADD_SLOW(irq_of_the_engine_without_an_end_ends_nothing, 30000);
 	TEST_ADD_SLOW(irq_storm_outlasts_no_unbind, 20000);
 }
