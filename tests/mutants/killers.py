@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 
+from mutant import IOMMU, SWIOTLB
 from vmlib import accel, guest, machine, parts, paths, session
 
 PLACE = os.path.join(paths.CACHE, "mutants")
@@ -17,6 +18,11 @@ COPIED = ("kernel", "qemu-device", "tests/unit", "tests/vm", "userspace")
 LIMITS = {"unit": 120, "qtest": 150, "guest": 90}
 BOOT_SECONDS = 120
 _TAP = re.compile(r"(not )?ok \d+ (?:- )?(\S+)(.*)$")
+_STAMP = re.compile(r"^.*?\[ *\d+\.\d+\] ")
+_STALL = re.compile(r"\brcu\b|RCU stall|soft lockup|NMI backtrace")
+MESSAGE_LINES = 3
+_TOTAL = re.compile(r"# \d+ passed, ")
+_APPEND = {IOMMU: ("intel_iommu=on", "iommu.strict=1"), SWIOTLB: ("swiotlb=force",)}
 
 
 class Broken(Exception):
@@ -24,11 +30,13 @@ class Broken(Exception):
 
 
 class Seen:
-    """What a run of a test showed.  good: it passed; otherwise how it failed."""
+    """What a run of a test showed.  good: it passed; otherwise how it failed.  said: lines of the test, then of the guest's
+    kernel."""
 
-    def __init__(self, good, how):
+    def __init__(self, good, how, said=()):
         self.good = good
         self.how = how
+        self.said = list(said)
 
 
 def tree_update(mutant=None):
@@ -93,20 +101,44 @@ def _run(words, limit, log, environment=None, what=None):
     return process.returncode, out.decode("utf-8", "replace")
 
 
+def _diagnostics(lines):
+    """What a test has said below its result, and of each kernel message that it quotes the beginning."""
+    said = []
+    quoted = 0
+    for line in lines:
+        if not line.startswith("#") or _TOTAL.match(line):
+            break
+        line = line.lstrip("# ").rstrip()
+        if line.startswith("the kernel log says"):
+            # A host that is busy makes these, too.
+            quoted = 0 if _STALL.search(line) else MESSAGE_LINES
+        elif line.startswith("| "):
+            quoted -= 1
+        if not line.startswith("| ") or quoted >= 0:
+            said.append(line)
+    return [line for line in said if not _STALL.search(line)]
+
+
 def _judge(test, status, text, limit):
     """From TAP: the test passed; or failed; or was not reached, because all ended before."""
-    for line in text.splitlines():
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
         result = _TAP.match(line.strip())
         if not result or result.group(2).rpartition("/x86_64/mmapdemo/")[2] != test.name:
             continue
         if "# skip" in result.group(3).lower():
             raise Broken(f"{test} was skipped")
-        return Seen(False, "failed") if result.group(1) else Seen(True, "passed")
+        if not result.group(1):
+            return Seen(True, "passed")
+        # cmocka says it before, and to the other stream.
+        said = [word.strip().replace(f"{TREE}/", "") for word in re.findall(r"(?:^|\n)\[  ERROR   \] --- (.*)", text)]
+        return Seen(False, "failed", [line.replace(f"{TREE}/", "") for line in _diagnostics(lines[number:])] or said)
     # A check of the qtest that fails ends the whole program, without a line for the test.
     said = re.findall(r"Bail out! (.*)|(?:^|\n)\**\s*(ERROR:.*)", text)
     if status and said:
         reason = next(word for word in said[0] if word)
-        return Seen(False, f"failed: {re.sub(r'^(FATAL-)?ERROR:', '', reason).strip()[-90:]}")
+        reason = re.sub(r'^(FATAL-)?ERROR:', '', reason).strip()
+        return Seen(False, f"failed: {reason[-90:]}", [reason])
     # Programs of ours say so that there was no such test.
     if status == 2:
         raise Broken(f"{test} does not exist")
@@ -171,9 +203,11 @@ def _module(kernel, log):
 
 
 def _guest(tests, log, built, module):
-    """(outcome, text) of a boot with that module, and these tests."""
+    """(outcome, text) of a boot with that module, and these tests, which need the same machine."""
     options = machine.Options()
     options.accel = accel.choose(os.environ.get("ACCEL", "auto"), built)[0]
+    options.iommu = tests[0].machine == IOMMU
+    options.append = list(_APPEND.get(tests[0].machine, ()))
     job = guest.Job(["mmapdemo-guest-tests", *(test.name for test in tests)])
     job.files = {"lib/modules/mmapdemo.ko": module}
     out = bytearray()
@@ -192,12 +226,22 @@ def _guest_one(test, log, built):
     outcome, text, limit = _guest([test], log, built, _module(built.kernel, log))
     if outcome.boot_seconds is None:
         return Seen(False, f"crash: no boot with it: {outcome.error}")
-    if outcome.kernel_messages:
-        kind, lines = outcome.kernel_messages[0]
-        return Seen(False, f"kernel report: {kind}: {lines[0].strip()[:80]}")
+    try:
+        seen = _judge(test, 1 if outcome.error else outcome.status, text, limit)
+    except Broken:
+        if not outcome.kernel_messages and not outcome.error:
+            raise
+        seen = Seen(False, "no result")
+    # A host that is busy makes stalls: of a guest whose test has passed they say nothing.
+    reports = [(kind, lines) for kind, lines in outcome.kernel_messages if not seen.good or not _STALL.search(kind)]
     if outcome.error and "did not end" in outcome.error:
-        return Seen(False, f"hang: {outcome.error}")
-    return _judge(test, 1 if outcome.error else outcome.status, text, limit)
+        seen = Seen(False, f"hang: {outcome.error}", [*seen.said, outcome.error])
+    if reports:
+        kind, lines = next((one for one in reports if not _STALL.search(one[0])), reports[0])
+        beginning = [f"| {_STAMP.sub('', line).strip()}" for line in lines[:MESSAGE_LINES]]
+        seen = Seen(False, f"kernel report: {kind}: {_STAMP.sub('', lines[0]).strip()[:80]}",
+                    seen.said if any(line.startswith("| ") for line in seen.said) else [*seen.said, *beginning])
+    return seen
 
 
 # --- all --------------------------------------------------------------------------------------------
@@ -232,7 +276,10 @@ class Bench:
         """{test: None, or why it says nothing} without a mutant; the guest's ones in one boot."""
         results = {}
         tree_update()
-        guests = [test for test in tests if test.level == "guest"]
+        guests = {}
+        for test in tests:
+            if test.level == "guest":
+                guests.setdefault(test.machine, []).append(test)
         for test in tests:
             if test.level == "guest":
                 continue
@@ -241,10 +288,10 @@ class Bench:
                 results[test] = None if seen.good else f"{seen.how} without a mutant"
             except Broken as reason:
                 results[test] = str(reason)
-        if guests:
+        for those in guests.values():
             built = self._parts()
-            outcome, text, limit = _guest(guests, self.log, built, _module(built.kernel, self.log))
-            for test in guests:
+            outcome, text, limit = _guest(those, self.log, built, _module(built.kernel, self.log))
+            for test in those:
                 try:
                     seen = _judge(test, 1 if outcome.error else outcome.status, text, limit)
                     results[test] = None if seen.good else f"{seen.how} without a mutant"

@@ -2,20 +2,25 @@
 """What a mutant is: one mistake, and the test that has to notice it."""
 
 
+# Guests: nothing particular; behind an IOMMU in strict mode; all DMA through bounce buffers.
+PLAIN, IOMMU, SWIOTLB = "", "IOMMU", "swiotlb"
+
+
 class Test:
     """One test.  program: a file of tests/unit for "unit"; "" for the others.  name: as TAP has it; of a qtest what follows
-    /x86_64/mmapdemo/."""
+    /x86_64/mmapdemo/.  machine: of a guest test, the guest that it needs."""
 
-    def __init__(self, level, program, name):
+    def __init__(self, level, program, name, machine=PLAIN):
         self.level = level
         self.program = program
         self.name = name
+        self.machine = machine
 
     def __str__(self):
-        return f"{self.level} {self.name}"
+        return f"{self.level} {self.name}" + (f" ({self.machine})" if self.machine else "")
 
     def _key(self):
-        return self.level, self.program, self.name
+        return self.level, self.program, self.name, self.machine
 
     def __eq__(self, other):
         return self._key() == other._key()
@@ -32,8 +37,8 @@ def qtest(name):
     return Test("qtest", "", name)
 
 
-def guest(name):
-    return Test("guest", "", name)
+def guest(name, machine=PLAIN):
+    return Test("guest", "", name, machine)
 
 
 class Mutant:
