@@ -93,6 +93,15 @@ class Run(unittest.TestCase):
         self.assertLessEqual(max(count.passed for count in counts.values()), 2)
         self.assertEqual(self.ended[-1].name, "with")
 
+    def test_fetch_runs_beside_all_and_fails_nobody(self):
+        self.schedule.build("first", lambda: self.passes(0.5)().passed)
+        self.schedule.fetch("a", self.passes(2.0))
+        self.schedule.fetch("b", lambda: 1 // 0)
+        self.schedule.add("with", lambda first: tap.Count(passed=first), needs=("first",))
+        self.assertEqual({name: str(count) for name, count in self.counts().items()}, {"with": "2 passed, 0 failed, 0 skipped"})
+        with self.assertRaises(ValueError):
+            self.schedule.add("needs", self.passes(), needs=("a",))
+
     def test_what_was_built_comes_to_those_who_need_it(self):
         self.schedule.build("number", lambda: 20)
         self.schedule.build("sum", lambda number: number + 3, needs=("number",))

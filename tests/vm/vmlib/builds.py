@@ -27,9 +27,14 @@ def run_step(name, *words, environment=None):
         raise
 
 
+def _fetch(suite, name, *words, environment=None):
+    suite.fetch(name, lambda: run_step(name, *words, environment=environment))
+
+
 def add_guest(suite):
     """What the default guest is made of: "programs" (user space, the driver, Debian's kernel), "qemu", and both with the
     accelerator as "guest-parts"."""
+    _fetch(suite, "fetch-qemu", os.path.join(SCRIPTS, "fetch-qemu"))
     suite.build("programs", lambda: parts.build(qemu=False, tests=True, live=False))
     suite.build("qemu", lambda: parts.build_qemu(tests=True, live=False))
 
@@ -45,6 +50,8 @@ def add_guest(suite):
 
 def add_qemu(suite, name, *arguments, lock=None):
     """One more QEMU, made by build-qemu with these arguments: its directory."""
+    if lock:
+        _fetch(suite, f"fetch-{name}", os.path.join(SCRIPTS, "fetch-qemu"), environment={"QEMU_LOCK": lock})
     suite.build(name, lambda: run_step(name, os.path.join(SCRIPTS, "build-qemu"), *arguments,
                                        environment={"QEMU_LOCK": lock} if lock else None))
 
@@ -57,5 +64,10 @@ def add_kernel(suite, kernel):
         module = run_step(f"driver-{kernel}", os.path.join(paths.VM, "build-module"), *choice)
         return Ready(parts.Parts(ready.built.qemu, directory, ready.built.user, module), ready.accelerator)
 
-    assert kernel in (*parts.KERNELS, *debugkernel.KERNELS)
+    assert kernel in parts.CHOICES
+    if kernel in debugkernel.KERNELS:
+        if "fetch-linux" not in suite.schedule.tasks:
+            _fetch(suite, "fetch-linux", os.path.join(paths.VM, "fetch-linux"))
+    else:
+        _fetch(suite, f"fetch-kernel-{kernel}", os.path.join(paths.VM, "fetch-kernel"), "--kernel", kernel)
     suite.build(f"guest-parts-{kernel}", build, needs=("guest-parts",))

@@ -40,6 +40,7 @@ class Task:
         self.needs = tuple(needs)
         self.after = tuple(after)
         self.is_build = is_build
+        self.is_fetch = False
         self.nice = nice
         self.cell = cell           # (kernel, configuration): its place in the table at the end
         self.state = "waiting"
@@ -82,12 +83,18 @@ class Scheduler:
         """A build: function(*what other builds have built) returns what goes to those who need it."""
         self._add(Task(name, function, BUILD_CORES, needs, after, True, None, nice))
 
+    def fetch(self, name, function):
+        """What a build will need of the network: begun at once, beside everything.  Nobody needs its result: the build does the
+        same, finds it done, and says it if that is not so."""
+        self._add(Task(name, function, 0, (), (), True, None, BUILD_NICE))
+        self.tasks[name].is_fetch = True
+
     def _add(self, task):
         if task.name in self.tasks:
             raise ValueError(f"two stages are called {task.name}")
         for name in (*task.needs, *task.after):
             # So there is no circle either.
-            if name not in self.tasks or (name in task.needs and not self.tasks[name].is_build):
+            if name not in self.tasks or (name in task.needs and (not self.tasks[name].is_build or self.tasks[name].is_fetch)):
                 raise ValueError(f"{task.name} needs {name}, which was not described before it")
         self.tasks[task.name] = task
 
@@ -102,7 +109,7 @@ class Scheduler:
         wanted = list(chosen)
         for name in wanted:
             wanted += self.tasks[name].needs
-        self.tasks = {name: task for name, task in self.tasks.items() if name in wanted}
+        self.tasks = {name: task for name, task in self.tasks.items() if name in wanted and not task.is_fetch}
         for task in self.tasks.values():
             task.after = tuple(name for name in task.after if name in self.tasks)
 
@@ -118,7 +125,7 @@ class Scheduler:
         needed = {name for task in self.tasks.values() for name in task.needs}
         for task in self.tasks.values():
             # Of any other, those who need it have said so.
-            if task.missing and task.name not in needed:
+            if task.missing and task.name not in needed and not task.is_fetch:
                 task.count = tap.Count()
                 task.missing(task.count, task.name)
                 self.done(task)
@@ -133,8 +140,9 @@ class Scheduler:
                 self._give_up(task, lost[0])
         free = self.cores - sum(task.cores for task in self._running())
         # Builds go first, for others wait for them.
-        building = any(task.is_build for task in self._running())
-        ready = [task for task in self._ready() if task.is_build and not building][:1]
+        building = any(task.is_build and not task.is_fetch for task in self._running())
+        ready = [task for task in self._ready() if task.is_fetch]
+        ready += [task for task in self._ready() if task.is_build and not task.is_fetch and not building][:1]
         ready += [task for task in self._ready() if not task.is_build]
         for task in ready:
             if task.cores > free:
@@ -161,7 +169,7 @@ class Scheduler:
         task.state = "running"
         task.started = time.monotonic()
         values = [self.tasks[name].value for name in task.needs]
-        self._say(f"{task.name}: {'building' if task.is_build else 'running'}")
+        self._say(f"{task.name}: {'fetching' if task.is_fetch else 'building' if task.is_build else 'running'}")
         reader, writer = os.pipe()
         # Else both processes would write what is in the buffers.
         sys.stdout.flush()
@@ -257,7 +265,8 @@ class Scheduler:
             task.count = tap.Count()
             task.count.fail(f"{task.name}: the stage itself broke: {value}")
         if task.is_build:
-            self._say(f"{task.name}: {'not there' if task.missing else 'built'} ({task.seconds:.0f} s)")
+            done = "not there" if task.missing else "fetched" if task.is_fetch else "built"
+            self._say(f"{task.name}: {done} ({task.seconds:.0f} s)")
         else:
             self.done(task)
 

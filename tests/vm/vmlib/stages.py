@@ -20,6 +20,7 @@ class Stages:
         self.table = kernels.Table(name)
         self.schedule = schedule.Scheduler(_run, self._show)
         self.build = self.schedule.build
+        self.fetch = self.schedule.fetch
         os.makedirs(paths.LOG, exist_ok=True)
 
     def add(self, name, function, **how):
