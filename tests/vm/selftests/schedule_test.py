@@ -146,6 +146,14 @@ class Run(unittest.TestCase):
                          {"killed": 1, "leaves": 1, "raises": 1, "asked": 1, "fine": 0})
         self.assertIn("signal 9", counts["killed"].failures[0])
 
+    def test_processor_time_counts_what_a_stage_runs(self):
+        self.schedule.add("busy", lambda: subprocess.run(["sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done"],
+                                                         check=True) and tap.Count(passed=1))
+        self.schedule.add("idle", self.passes(0.3))
+        self.counts()
+        seconds = {task.name: task.cpu_seconds for task in self.ended}
+        self.assertGreater(seconds["busy"], seconds["idle"])
+
     def test_large_answer_comes_whole(self):
         def stage():
             count = tap.Count()

@@ -46,12 +46,16 @@ class Task:
         self.state = "waiting"
         self.started = None
         self.seconds = 0.0
+        self.cpu_seconds = 0.0     # of all its processes
         self.pid = None
         self.pipe = None
         self.received = b""
         self.count = None          # of a stage
         self.value = None          # of a build: what it built
         self.missing = None        # of a build: function that adds to a count why there is no value
+
+    def took(self):
+        return f"{self.seconds:.0f} s, {self.cpu_seconds:.0f} s of processor time"
 
 
 def cores_here():
@@ -245,7 +249,9 @@ class Scheduler:
         os.waitid(os.P_PID, task.pid, os.WEXITED | os.WNOWAIT)
         # What it has left running; while it is not yet waited for, the number is its group's.
         _signal(os.killpg, task.pid, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(task.pid, 0)[1])
+        _, status, usage = os.wait4(task.pid, 0)
+        status = os.waitstatus_to_exitcode(status)
+        task.cpu_seconds = usage.ru_utime + usage.ru_stime
         task.state = "ended"
         task.pid = task.pipe = None
         task.seconds = time.monotonic() - task.started
@@ -266,7 +272,7 @@ class Scheduler:
             task.count.fail(f"{task.name}: the stage itself broke: {value}")
         if task.is_build:
             done = "not there" if task.missing else "fetched" if task.is_fetch else "built"
-            self._say(f"{task.name}: {done} ({task.seconds:.0f} s)")
+            self._say(f"{task.name}: {done} ({task.took()})")
         else:
             self.done(task)
 

@@ -40,7 +40,7 @@ class Stages:
             print(f"  ... and {len(count.failures) - SHOWN_FAILURES} more")
         if count.failed:
             print(f"  log: {os.path.relpath(_log(task.name))}")
-        print(f"{task.name}: {count} ({task.seconds:.0f} s)", flush=True)
+        print(f"{task.name}: {count} ({task.took()})", flush=True)
         self.total.add(count)
         if task.cell:
             self.table.enter(task.cell, count, task.seconds)
