@@ -204,12 +204,30 @@ static void buf_alloc_unknown_cache_einval(const void *arg)
 
 /* --- memory is zero, also the second time ------------------------------------------------------- */
 
-/* One process fills everything it can get and lets go; another then finds only zeroes. */
+static void fill_and_let_go(int fd, u32 technique, u64 len, unsigned int num)
+{
+	for (unsigned int i = 0; i < num; i++) {
+		struct mmapdemo_buf_alloc a = buf_alloc(fd, technique, len);
+		unsigned char *p = map_rw(fd, a.out_len, a.out_offset);
+		size_t at = first_not(p, a.out_len, 0);
+
+		if (at != a.out_len)
+			FAIL("buffer %u of %llu bytes: byte %#zx is %#x", i, (unsigned long long)len, at,
+			     p[at]);
+		memset(p, 0xff, a.out_len);
+		if (i % 2)
+			CHECK_OK(buf_free(fd, a.out_handle));
+		unmap(p, a.out_len);
+	}
+}
+
+/*
+ * One process fills everything it can get and lets go; another then finds only zeroes. Single pages, too:
+ * one that is freed is the next to be had, while a large block of them may wait for long.
+ */
 static void reused_memory_is_zero(const void *arg)
 {
 	const struct technique *t = arg;
-	const unsigned int num = 16;
-	const u64 len = 256 * 1024 - 1;
 
 	close(technique_open(t));
 	for (int pass = 0; pass < 2; pass++) {
@@ -218,19 +236,9 @@ static void reused_memory_is_zero(const void *arg)
 		if (!pid) {
 			int fd = dev_open(O_RDWR);
 
-			for (unsigned int i = 0; i < num; i++) {
-				struct mmapdemo_buf_alloc a = buf_alloc(fd, t->value, len);
-				unsigned char *p = map_rw(fd, a.out_len, a.out_offset);
-				size_t at = first_not(p, a.out_len, 0);
-
-				if (at != a.out_len)
-					FAIL("pass %d, buffer %u: byte %#zx is %#x", pass, i, at,
-					     p[at]);
-				memset(p, 0xff, a.out_len);
-				if (i % 2)
-					CHECK_OK(buf_free(fd, a.out_handle));
-				unmap(p, a.out_len);
-			}
+			diag("pass %d", pass);
+			fill_and_let_go(fd, t->value, PAGE - 1, 16);
+			fill_and_let_go(fd, t->value, 256 * 1024 - 1, 16);
 			child_exit();
 		}
 		child_wait(pid, 8000);
