@@ -83,7 +83,8 @@ static void tool_commands_end_with_0(const void *arg)
 		"mmapdemo copy --via=ioctl --technique=coherent --depth=100 --chunk=777",
 		"mmapdemo copy --via=all --technique=all --device-technique=bar-fault --len=200001",
 		"echo hello | mmapdemo copy - -o /tmp/copied && [ \"$(cat /tmp/copied)\" = hello ]",
-		"mmapdemo bench list", "mmapdemo bench --help",
+		"mmapdemo bench list", "mmapdemo bench --help", "mmapdemo watch --help",
+		"mmapdemo watch --interval=20ms --count=3",
 	};
 
 	(void)arg;
@@ -108,6 +109,7 @@ static void tool_json_parses(const void *arg)
 		"mmapdemo copy --json", "mmapdemo copy --technique=all --mode=all --json",
 		"mmapdemo copy --via=all --technique=all --json", "mmapdemo regs --queue=0 --json",
 		"mmapdemo map userptr --json", "mmapdemo map bar-fault --fault-around --json",
+		"mmapdemo watch --json", "mmapdemo watch --json --interval=20ms --count=3",
 	};
 
 	(void)arg;
@@ -131,6 +133,29 @@ static void tool_peek_shows_what_poke_wrote(const void *arg)
 	o = sh(line);
 	expect_status(line, o, 0);
 	CHECK(!strcmp(o->out, "0x123456789abcdef0\n"));
+}
+
+static void tool_watch_sees_what_others_do(const void *arg)
+{
+	/* The pipe: what is copied and mapped must lie within the time that is watched. */
+	static const char line[] =
+		"mmapdemo map bar --len=1M --hold=8s >/dev/null & h=$!; "
+		"(sleep 1; mmapdemo copy --via=queue --len=1M --chunk=4K) >/dev/null & "
+		"mmapdemo watch --json --interval=6s; s=$?; kill $h; wait; exit $s";
+	static const char plain[] = "mmapdemo watch --interval=20ms --count=2 | cat";
+	struct output *o;
+
+	(void)arg;
+	tool_require();
+	o = sh(line);
+	if (o->status || !strstr(o->out, "\"completions_per_s\": ") ||
+	    strstr(o->out, "\"completions_per_s\": 0.0") ||
+	    !strstr(o->out, "\"errors_per_s\": 0.0") || !strstr(o->out, "\"mappings\": 1") ||
+	    !strstr(o->out, "\"mapped_bytes\": 1048576"))
+		FAIL("`%s` ends with %d: %s%s", line, o->status, o->out, o->err);
+	o = sh(plain);
+	expect_status(plain, o, 0);
+	CHECKF(strstr(o->out, "compl/s") && !strchr(o->out, '\033'), "not plain lines: %s", o->out);
 }
 
 static void tool_selftest_passes(const void *arg)
@@ -348,6 +373,7 @@ static const char *const long_runs[] = {
 	"exec mmapdemo map bar --hold",
 	"exec mmapdemo map vmalloc --hold",
 	"exec mmapdemo bench --quick --json=/tmp/half.json",
+	"exec mmapdemo watch --interval=50ms",
 };
 
 static void ends_with_3(void (*away)(void), void (*back)(void), size_t i)
@@ -480,6 +506,7 @@ void register_tool(void)
 	TEST_ADD_SLOW(tool_commands_end_with_0, 60000);
 	TEST_ADD_SLOW(tool_json_parses, 30000);
 	TEST_ADD(tool_peek_shows_what_poke_wrote);
+	TEST_ADD_SLOW(tool_watch_sees_what_others_do, 30000);
 	TEST_ADD(tool_selftest_passes);
 	TEST_ADD_SLOW(tool_bench_row_is_measured_and_written, 60000);
 	TEST_ADD(tool_verification_failure_ends_with_1);

@@ -26,12 +26,12 @@ def check(name, good, detail=""):
             print(f"# {line}")
 
 
-COMMANDS = ["info", "regs", "peek", "poke", "map", "copy", "queue", "selftest"]
+COMMANDS = ["info", "regs", "peek", "poke", "map", "copy", "queue", "watch", "selftest"]
 # Arguments that are right, so that only the device is missing.
 GOOD = {
     "info": [], "regs": ["CNT_*", "id"], "peek": ["SCRATCH32"], "poke": ["SCRATCH32", "0x1"],
     "map": ["--technique=bar-fault", "--fault-around"], "copy": ["--via=uring", "--depth=1024", "--len=4K", "-t",
-    "userptr", "--device-technique=bar-huge"], "queue": ["--all"], "selftest": [],
+    "userptr", "--device-technique=bar-huge"], "queue": ["--all"], "watch": ["--interval=10ms", "-c", "3"], "selftest": [],
 }
 USAGE = [
     [], ["bogus"], ["--bogus"], ["--device"], ["--device=/dev/x"],
@@ -60,6 +60,8 @@ USAGE = [
     ["copy", "--depth=0"], ["copy", "--depth=1025"], ["copy", "--technique=bar"], ["copy", "--mode=prayer"], ["copy", "--repeat=-1"],
     ["copy", "--timeout=never"], ["copy", "a", "b"], ["copy", "--len=1", "a"],
     ["selftest", "all"],
+    ["watch", "now"], ["watch", "--interval=9ms"], ["watch", "--interval=61m"], ["watch", "-n", "soon"],
+    ["watch", "--count=0"], ["watch", "--count=-1"], ["watch", "--count=x"],
 ]
 MISSING = "/nonexistent/mmapdemo0"
 

@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{ "map", "map a buffer and show what the mapping really is", cmd_map },
 	{ "copy", "copy data to the device and back, and compare", cmd_copy },
 	{ "queue", "list the queues of the device", cmd_queue },
+	{ "watch", "show what the device does, again and again", cmd_watch },
 	{ "selftest", "check device, driver and library", cmd_selftest },
 #ifdef MMD_HAVE_BENCH
 	{ "bench", "measure", cmd_bench },

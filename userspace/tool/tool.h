@@ -49,6 +49,7 @@ int cmd_map(struct tool *tool, int argc, char **argv);
 int cmd_copy(struct tool *tool, int argc, char **argv);
 int cmd_queue(struct tool *tool, int argc, char **argv);
 int cmd_selftest(struct tool *tool, int argc, char **argv);
+int cmd_watch(struct tool *tool, int argc, char **argv);
 int cmd_bench(struct tool *tool, int argc, char **argv);
 
 /*
