@@ -14,6 +14,7 @@ python := /usr/bin/python3
 help:
 	@echo 'make bench      build, boot, benchmark; results in build/bench/results.json'
 	@echo '                ARGS="--quick --only D1": arguments of "mmapdemo bench"'
+	@echo '                BOOTS=5: that many boots, pooled'
 	@echo 'make report     one page of the last results, with plots: build/bench/report.html'
 	@echo 'make test       all tests that run in minutes'
 	@echo 'make test-deep  the checks that need more downloads or time: sanitizers, fuzzing, coverage, other QEMUs'
@@ -29,7 +30,7 @@ help:
 
 bench:
 	@tests/vm/packages install bench
-	@$(python) tests/vm/bench $(ARGS)
+	@$(python) tests/vm/bench $(if $(BOOTS),--boots $(BOOTS)) $(ARGS)
 
 report:
 	@tests/vm/packages install report

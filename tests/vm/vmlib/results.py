@@ -46,6 +46,12 @@ def wall_row(boots, whole):
     return row
 
 
+def circumstances(boot):
+    """An entry of the list "boots"."""
+    return {"boot": boot.name, "boot_seconds": boot.boot_seconds, "seconds": boot.seconds, "env": boot.results["env"],
+            "run": boot.results["run"]}
+
+
 def merge(boots, whole):
     """One results object of all boots."""
     if not boots:
@@ -57,8 +63,7 @@ def merge(boots, whole):
     merged = {"schema": first["schema"], "env": first["env"], "run": dict(first["run"])}
     for key in ("cases", "errors", "seconds"):
         merged["run"][key] = sum(boot.results["run"][key] for boot in boots)
-    merged["boots"] = [{"boot": boot.name, "boot_seconds": boot.boot_seconds, "seconds": boot.seconds,
-                        "env": boot.results["env"], "run": boot.results["run"]} for boot in boots]
+    merged["boots"] = [circumstances(boot) for boot in boots]
     for key in LISTS:
         merged[key] = [row for boot in boots for row in boot.results[key]]
     merged["metrics"].append(wall_row(boots, whole))
