@@ -3,7 +3,7 @@
 
 import os
 
-from . import paths
+from . import paths, tsc
 
 # With these two a string copy runs byte by byte under emulation, and read() looks five times slower than it is.
 TCG_CPU = "max,-erms,-fsrm"
@@ -61,7 +61,7 @@ def command_line(qemu, kernel, initrd, directory, options, fds):
     if options.gdb:
         words += ["-gdb", options.gdb]
     words += ["-kernel", os.path.join(kernel, "image"), "-initrd", initrd, "-append",
-              " ".join((*KERNEL_ARGS, *options.append))]
+              " ".join((*KERNEL_ARGS, *_clock_args(options), *options.append))]
     words += _ports(directory, options, fds)
     words += _devices(directory, options)
     # What the guest does wrong to devices, and traces if asked for.
@@ -69,6 +69,12 @@ def command_line(qemu, kernel, initrd, directory, options, fds):
     for pattern in options.trace:
         words += ["-trace", pattern]
     return words + options.qemu_args
+
+
+def _clock_args(options):
+    """What a guest need not find out itself: see tsc.py.  When instructions are counted, they are its clock."""
+    khz = tsc.khz() if options.accel == "tcg" and not options.icount else None
+    return [f"tsc_early_khz={khz}"] if khz else []
 
 
 def _ports(directory, options, fds):
