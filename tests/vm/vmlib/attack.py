@@ -60,7 +60,7 @@ def kill_table(lines):
 
 
 def stress(seconds=STRESS_SECONDS):
-    boot = stages.Boot("stress", tests=("stress_*",), environment={"MMAPDEMO_STRESS_MS": str(seconds * 1000)})
+    boot = stages.Boot("stress", tests=("stress_*",), environment={**stages.BESIDE_OTHERS, "MMAPDEMO_STRESS_MS": str(seconds * 1000)})
     run = stages.guest_tests(boot, 2 * seconds + 600)
 
     def stage(log, ready):

@@ -14,9 +14,9 @@ SECONDS = 1500
 
 # (kernel, boot)
 BOOTS = (
-    *((kernel, stages.Boot(f"guest-{kernel}")) for kernel in KERNELS),
+    *((kernel, stages.Boot(f"guest-{kernel}", environment=stages.BESIDE_OTHERS)) for kernel in KERNELS),
     ("7", stages.Boot("guest-7-prepare", ".mmap_prepare", tests=("map_*",),
-                      environment={"MMAPDEMO_NODE": "mmapdemo-prepare"})),
+                      environment={**stages.BESIDE_OTHERS, "MMAPDEMO_NODE": "mmapdemo-prepare"})),
 )
 
 
