@@ -2,15 +2,16 @@
 """The deep stages: what proves the QEMU device beyond its plain qtest.  Each builds what it needs, or says why it cannot."""
 
 import os
+import shutil
 
 from . import builds, paths, stages, tap
 
 SCRIPTS = os.path.join(paths.TOP, "qemu-device", "scripts")
 DEEP_TESTS = os.path.join(paths.TOP, "tests", "deep")
-# QEMU versions besides that of qemu.lock, which the coverage stage tests.
+# QEMU versions besides that of qemu.lock.
 LOCKS = ("qemu-10.2.lock",)
-# The coverage stage runs the whole list in one process.
-QTEST_SECONDS = 1500
+# Counters of executed lines, left by the sanitizers' qtest for the coverage stage; below it by the name of that QEMU.
+PROFILES = os.path.join(paths.BUILD, "coverage")
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -33,16 +34,30 @@ def soak(hours):
     return Plan(fuzz_seconds=int(hours * 3600), streams=10000, slow_qtest=True)
 
 
+def profiles_of(qemu):
+    return os.path.join(PROFILES, os.path.basename(qemu))
+
+
+def qtest_counted(slow):
+    """The whole qtest on the sanitizers' QEMU, which counts the device's lines on the way."""
+    def stage(log, qemu):
+        shutil.rmtree(PROFILES, ignore_errors=True)
+        os.makedirs(profiles_of(qemu))
+        counted = {**SANITIZERS, "LLVM_PROFILE_FILE": os.path.join(profiles_of(qemu), "%4m.profraw")}
+        return stages.qtest(counted, slow)(log, qemu)
+
+    return stage
+
+
 def run(suite, plan):
     builds.add_qemu(suite, "qemu-asan", "--variant", "asan", "--qtest")
-    builds.add_qemu(suite, "qemu-gcov", "--variant", "gcov", "--qtest")
     for lock in LOCKS:
         builds.add_qemu(suite, lock[:-len(".lock")], "--qtest", lock=os.path.join(paths.TOP, "qemu-device", lock))
 
     def tool(name, *arguments, limit):
-        """A program of tests/deep that prints TAP; {qemu} is the QEMU that the stage needs."""
+        """A program of tests/deep that prints TAP; {qemu} is the QEMU that the stage needs, {profiles} its counters."""
         def stage(log, qemu):
-            words = [os.path.join(DEEP_TESTS, name), *(word.format(qemu=qemu) for word in arguments)]
+            words = [os.path.join(DEEP_TESTS, name), *(word.format(qemu=qemu, profiles=profiles_of(qemu)) for word in arguments)]
             return tap.count_tap(*stages.program(words, log, limit), name)
 
         return stage
@@ -53,7 +68,7 @@ def run(suite, plan):
 
     asan = ("qemu-asan",)
     suite.add("series", series, needs=("qemu",))
-    suite.add("qtest-asan", stages.qtest(SANITIZERS, plan.slow_qtest), cores=2, needs=asan)
+    suite.add("qtest-asan", qtest_counted(plan.slow_qtest), needs=asan)
     suite.add("vmstate", tool("vmstate", "check", "{qemu}", limit=300), needs=asan)
     suite.add("streams", tool("streams", "check", "{qemu}", limit=900), needs=asan)
     # What these three make on their way stands in one place.
@@ -61,8 +76,8 @@ def run(suite, plan):
     suite.add("fuzz-replay", tool("fuzz", "replay", "{qemu}", limit=900), needs=asan, after=("streams-mutated",))
     suite.add("fuzz", tool("fuzz", "run", "{qemu}", str(plan.fuzz_seconds), limit=plan.fuzz_seconds + 900), needs=asan,
               after=("fuzz-replay",))
-    suite.add("coverage", tool("coverage", "{qemu}", limit=QTEST_SECONDS), cores=2, needs=("qemu-gcov",))
+    suite.add("coverage", tool("coverage", "{qemu}", "--profiles", "{profiles}", limit=300), needs=asan, after=("qtest-asan",))
     for lock in LOCKS:
         name = lock[:-len(".lock")]
-        suite.add(f"qtest-{name}", stages.qtest(), cores=2, needs=(name,))
+        suite.add(f"qtest-{name}", stages.qtest(), needs=(name,))
         suite.add(f"streams-{name}", tool("streams", "check", "{qemu}", limit=900), needs=(name,))
