@@ -91,6 +91,7 @@ void register_probe(void);
 void register_limits(void);
 void register_sysfs(void);
 void register_debugfs(void);
+void register_udev(void);
 void register_module(void);
 void register_memory_map(void);
 void register_leak(void);

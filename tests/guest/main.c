@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 	register_limits();
 	register_sysfs();
 	register_debugfs();
+	register_udev();
 	register_module();
 	register_memory_map();
 	register_leak();

@@ -213,6 +213,19 @@ def techniques(boots):
     return stage
 
 
+def udev_files():
+    """udev itself and the driver's rules, for tests/guest/udev.c; on a machine without udev these tests are skipped."""
+    udev = "/bin/udevadm"
+    rules = os.path.join(paths.TOP, "kernel", "60-mmapdemo.rules")
+    return {"usr/bin/udevadm": udev, f"usr/lib/udev/rules.d/{os.path.basename(rules)}": rules} if os.path.exists(udev) else {}
+
+
+def dkms(log, built):
+    """The driver as dkms and modules_install have it."""
+    words = [os.path.join(paths.TOP, "tests", "deep", "dkms"), built.kernel, built.module]
+    return tap.count_tap(*program(words, log, 900), "dkms")
+
+
 class Boot:
     """One guest of the guest stage: name, how it differs from the plain one, which tests.  command: a line of shell instead
     of the tests, which prints TAP as they do.  configuration: what it is called in the table of kernels."""
