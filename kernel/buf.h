@@ -101,8 +101,8 @@ struct mmapdemo_buf {
 	dma_addr_t *bus;
 	unsigned int bus_shift;
 	dma_addr_t bus_one;		/* what bus points to if one is enough */
-	bool need_sync;			/* some of it needs dma_sync_*() */
-	bool bounced;			/* some of it is reached through bounce buffers */
+	bool need_sync;			/* the DMA API wants dma_sync_*() of some of it ... */
+	bool bounced;			/* ... which does something: bounce buffers, caches */
 	bool dma_ready;			/* bus is set, for who does not hold dma_lock */
 	enum dma_data_direction dir;	/* what the device may do with it */
 	struct sg_table sgt;		/* vmalloc, noncontig, userptr */

@@ -184,21 +184,21 @@ u64 mmapdemo_buf_run(const struct mmapdemo_buf *buf, u64 off, u64 len, dma_addr_
  * @dir: of the transfer that follows or has ended
  * @for_device: to the device
  *
- * May copy all of it, from or to bounce buffers. A call reaches no further than what was mapped in
- * one go, adjacent or not: with an IOMMU that is everything.
+ * May copy all of it, from or to bounce buffers. Page by page, if it consists of such: an IOMMU makes
+ * one range of pages that are not adjacent, and the DMA API looks only where a range begins.
  */
 void mmapdemo_buf_sync(const struct mmapdemo_buf *buf, u64 off, u64 len,
 		       enum dma_data_direction dir, bool for_device)
 {
 	struct device *dev = &buf->mdev->pdev->dev;
 	u64 chunk = 1ULL << buf->bus_shift;
-	u64 end = off + len, n;
+	u64 end = off + len;
 
-	for (; off < end; off += n) {
+	for (; off < end; off = (off | (chunk - 1)) + 1) {
 		u64 in = off & (chunk - 1);
+		u64 n = min(end - off, chunk - in);
 		dma_addr_t bus = buf->bus[off >> buf->bus_shift] + in;
 
-		n = buf->sgt.nents == 1 ? end - off : min(end - off, chunk - in);
 		if (for_device)
 			dma_sync_single_for_device(dev, bus, n, dir);
 		else

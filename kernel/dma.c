@@ -3,9 +3,9 @@
  * The one-shot DMA engine: one transfer in the device, the others in a queue.
  *
  * A transfer's way: queued -> (copied to bounce buffers) -> running -> (copied from bounce
- * buffers) -> done. The steps in brackets exist where the DMA API asks for them; they need process
- * context and run in mmapdemo_engine_drain(). Everything else happens under engine->lock, mostly
- * in the hard interrupt.
+ * buffers) -> done. The steps in brackets exist where memory is not reached directly; they need
+ * process context and run in mmapdemo_engine_drain(). Everything else happens under engine->lock,
+ * mostly in the hard interrupt.
  *
  * A transfer that nobody wants an interrupt for ends unnoticed. Who then needs to know, because it
  * sleeps for that transfer or for one behind it, arms the interrupt afterwards (CMD ARM_IRQ): if

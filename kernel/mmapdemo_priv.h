@@ -10,7 +10,8 @@
  *
  *   queue->call_lock          QUEUE_SUBMITs of one queue, across accesses to user memory. Nobody
  *                             who ends a queue takes it
- *   mmap_lock of a process    the core holds it around .mmap, .fault, .open and .close of a VMA
+ *   mmap_lock of a process    the core holds it around .mmap, .open and .close of a VMA; around .fault
+ *                             and .huge_fault it, or the lock of that VMA alone
  *   mdev->gate (SRCU)         "the device is there": mmapdemo_dev_enter(). Never across an access
  *                             to user memory, which may take mmap_lock and may wait for user
  *                             space, and so would let a process hold up mmapdemo_remove()
@@ -395,7 +396,7 @@ struct mmapdemo_xfer {
 	bool to_device;
 	bool want_irq;
 	bool timed;
-	bool bounced;			/* needs dma_sync_*() */
+	bool bounced;			/* needs dma_sync_*(): mem->bounced */
 	bool prepared;			/* had dma_sync_*_for_device() */
 	bool cancelled;
 	bool left_bufs;			/* was the last user of a buffer */

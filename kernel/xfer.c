@@ -94,7 +94,7 @@ static struct mmapdemo_xfer *xfer_create(struct mmapdemo_file *mf,
 		.to_device = arg->direction == MMAPDEMO_DMA_TO_DEVICE,
 		.want_irq = !(arg->flags & MMAPDEMO_DMA_NO_IRQ),
 		.timed = arg->flags & MMAPDEMO_DMA_TIMED,
-		.bounced = mem->need_sync,
+		.bounced = mem->bounced,
 	};
 	return x;
 }
@@ -213,8 +213,7 @@ static void file_arm(struct mmapdemo_file *mf)
 }
 
 /*
- * Returns the transfer, claimed by the caller; ERR_PTR(-EAGAIN) if it is not done, and then,
- * with
+ * Returns the transfer, claimed by the caller; ERR_PTR(-EAGAIN) if it is not done, and then, with
  * @arm, its end wakes mf->wait; ERR_PTR(-ENOENT).
  */
 static struct mmapdemo_xfer *xfer_collect(struct mmapdemo_file *mf, u64 seq, bool arm)
