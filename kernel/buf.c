@@ -163,8 +163,9 @@ struct mmapdemo_buf *mmapdemo_buf_get(struct mmapdemo_file *mf, u64 id)
 	if (id > MMAPDEMO_ID_MAX)
 		return ERR_PTR(-ENOENT);
 	/*
-	 * What is in the array is not freed before the lock was taken once more. It may have lost its
-	 * last reference: a region does so while it can still be found, see mmapdemo_bufs_release().
+	 * What is in the array is not freed before the lock was taken once more. It may have lost
+	 * its last reference: a region has while it can still be found, see
+	 * mmapdemo_bufs_release().
 	 */
 	xa_lock(&mdev->objects);
 	buf = xa_load(&mdev->objects, id);

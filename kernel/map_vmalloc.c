@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Technique "vmalloc": single pages in a row of kernel addresses, mapped as
- * touched.
+ * Technique "vmalloc": single pages in a row of kernel addresses, mapped as touched.
  *
  * For: large buffers, for a device with scatter-gather.
  * Good at: finding memory at any time; get_user_pages() works, so O_DIRECT and the like do. Pays
