@@ -63,6 +63,13 @@ static inline void mmapdemo_eventfd_signal(struct eventfd_ctx *ctx)
 #define pcim_request_region(pdev, bar, name)	pci_request_region(pdev, bar, name)
 #endif
 
+/* 6.4 (the core does it since 6.2): a driver need not ask for errors of its device to be reported. */
+#ifdef HAVE_ENABLE_ERROR_REPORTING
+#include <linux/aer.h>
+#else
+#define pci_enable_pcie_error_reporting(pdev)	((void)(pdev))
+#endif
+
 /* 6.8: named after the signal, not after its age. */
 #ifndef PCI_IRQ_INTX
 #define PCI_IRQ_INTX	PCI_IRQ_LEGACY

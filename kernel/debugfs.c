@@ -100,6 +100,7 @@ static int counters_show(struct seq_file *m, void *unused)
 	seq_printf(m, "dma_interrupts %lld\n", atomic64_read(&engine->num_irqs));
 	seq_printf(m, "dma_timeouts %lld\n", atomic64_read(&engine->num_timeouts));
 	seq_printf(m, "sw_interrupts %lld\n", atomic64_read(&mdev->num_sw_irqs));
+	seq_printf(m, "recoveries %lld\n", atomic64_read(&mdev->num_recoveries));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(counters);

@@ -134,9 +134,11 @@ static void cur_abort(struct mmapdemo_engine *engine)
 
 	lockdep_assert_held(&engine->lock);
 
-	mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_CMD, MMAPDEMO_DMA_CMD_ABORT);
-	if (cur_reap(engine))
-		return;
+	if (!engine->offline) {
+		mmapdemo_writel(mdev, MMAPDEMO_REG_DMA_CMD, MMAPDEMO_DMA_CMD_ABORT);
+		if (cur_reap(engine))
+			return;
+	}
 	if (mmapdemo_hw_answers(mdev)) {
 		mmapdemo_hw_reset(mdev);
 		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
@@ -342,7 +344,8 @@ void mmapdemo_engine_arm(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
  * @mdev: the device
  * @x: on no list
  *
- * Return: 0; -ENODEV if the engine has been stopped for ever.
+ * Return: 0; -ENODEV if the engine has been stopped for ever; -EIO as long as the bus is out of
+ * order: nobody knows for how long.
  */
 int mmapdemo_engine_queue(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
 {
@@ -352,6 +355,8 @@ int mmapdemo_engine_queue(struct mmapdemo_dev *mdev, struct mmapdemo_xfer *x)
 
 	if (engine->stopped)
 		return -ENODEV;
+	if (engine->offline)
+		return -EIO;
 	x->seq = ++engine->last_seq;
 	x->state = MMAPDEMO_XFER_QUEUED;
 	trace_mmapdemo_dma_submit(mdev, x);
@@ -547,7 +552,7 @@ static void engine_cancel_all(struct mmapdemo_engine *engine)
 
 	lockdep_assert_held(&engine->lock);
 
-	if (engine->cur && !cur_reap(engine))
+	if (engine->cur && (engine->offline || !cur_reap(engine)))
 		cur_abort(engine);
 	list_for_each_entry_safe(x, next, &engine->fifo, node)
 		mmapdemo_engine_cancel(engine_dev(engine), x);
@@ -595,6 +600,27 @@ void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev)
 }
 
 /**
+ * mmapdemo_engine_offline() - the bus is out of order, or is so no longer
+ * @mdev: the device
+ * @offline: no register is touched until told otherwise
+ *
+ * What was under way ends with an error. Either way the device does not have the bus when this
+ * returns.
+ */
+void mmapdemo_engine_offline(struct mmapdemo_dev *mdev, bool offline)
+{
+	struct mmapdemo_engine *engine = &mdev->engine;
+
+	spin_lock_irq(&engine->lock);
+	engine->offline = offline;
+	mmapdemo_engine_isolate(mdev);
+	if (offline)
+		engine_cancel_all(engine);
+	spin_unlock_irq(&engine->lock);
+	mmapdemo_engine_drain(mdev);
+}
+
+/**
  * mmapdemo_engine_stop() - end all DMA, for ever
  * @mdev: the device
  *
@@ -612,7 +638,8 @@ void mmapdemo_engine_stop(struct mmapdemo_dev *mdev)
 	if (!engine->stopped) {
 		engine_cancel_all(engine);
 		engine->stopped = true;
-		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, 0);
+		if (!engine->offline)
+			mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, 0);
 		mmapdemo_hw_reset(mdev);
 		pci_clear_master(mdev->pdev);
 	}

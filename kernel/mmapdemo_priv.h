@@ -99,6 +99,7 @@ struct mmapdemo_engine {
 	u64 last_seq;
 	bool stopped;			/* for ever: nothing is started, no register is touched */
 	bool resetting;			/* nothing is started until it is over */
+	bool offline;			/* no register is touched: the bus is out of order */
 	bool master_off;		/* the device did not obey, and has no access to the bus */
 
 	struct mmapdemo_hw_sg *sg;	/* the element list of the running transfer */
@@ -155,6 +156,9 @@ struct mmapdemo_dev {
 	u32 dma_max_sg;
 	struct mmapdemo_mem mem;
 	struct mmapdemo_engine engine;
+	struct pci_saved_state *config;	/* as the driver set it up */
+	bool recovering;		/* from an error of the bus; the lock of the PCI device */
+	atomic64_t num_recoveries;
 	atomic64_t num_sw_irqs;
 	atomic_t num_resets;
 	unsigned int num_vectors;	/* of MSI-X; 0: one interrupt for everything */
@@ -280,6 +284,12 @@ static inline bool mmapdemo_dev_gone(struct mmapdemo_dev *mdev)
 
 bool mmapdemo_raw_allowed(void);
 bool mmapdemo_raw_enabled(void);
+void mmapdemo_dev_end(struct mmapdemo_dev *mdev);
+
+/* reset.c */
+extern const struct pci_error_handlers mmapdemo_err_handlers;
+extern const struct dev_pm_ops mmapdemo_pm_ops;
+int mmapdemo_config_save(struct mmapdemo_dev *mdev);
 int mmapdemo_dev_reset(struct mmapdemo_dev *mdev, u32 epoch);
 void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what);
 
@@ -411,6 +421,7 @@ void mmapdemo_engine_start(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_stop(struct mmapdemo_dev *mdev);
 int mmapdemo_engine_ready(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_isolate(struct mmapdemo_dev *mdev);
+void mmapdemo_engine_offline(struct mmapdemo_dev *mdev, bool offline);
 void mmapdemo_engine_reset_prepare(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev);
 bool mmapdemo_engine_reap(struct mmapdemo_dev *mdev);

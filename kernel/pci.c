@@ -2,11 +2,10 @@
 /*
  * The PCI driver: probe, remove, module.
  *
- * Not for: anything a process can ask for. probe and remove are tables of contents: each line is a
- * function of the file that owns the subject.
+ * Not for: anything a process can ask for; what happens in between, see reset.c. probe and remove
+ * are tables of contents: each line is a function of the file that owns the subject.
  */
 #include <linux/capability.h>
-#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -56,6 +55,18 @@ static void end_use(struct mmapdemo_dev *mdev)
 	synchronize_srcu(&mdev->gate);
 	mmapdemo_engine_stop(mdev);
 	mmapdemo_maps_revoke(mdev);
+}
+
+/**
+ * mmapdemo_dev_end() - the device is not to be used any more, for ever
+ * @mdev: the device, which stays bound; its lock in the PCI core is held
+ *
+ * As removal, but for the node: it stays, and cannot be opened.
+ */
+void mmapdemo_dev_end(struct mmapdemo_dev *mdev)
+{
+	close_gate(mdev);
+	end_use(mdev);
 }
 
 /* --- probe ---------------------------------------------------------------------------------- */
@@ -185,6 +196,9 @@ static int start_engine(struct mmapdemo_dev *mdev)
 	ret = mmapdemo_engine_init(mdev);
 	if (!ret)
 		ret = mmapdemo_irq_init(mdev);
+	/* With interrupts and without the bus: that is given back when the device behaves. */
+	if (!ret)
+		ret = mmapdemo_config_save(mdev);
 	if (!ret)
 		ret = devm_add_action_or_reset(&mdev->pdev->dev, engine_stop, mdev);
 	if (ret)
@@ -249,105 +263,6 @@ static void mmapdemo_remove(struct pci_dev *pdev)
 	mmapdemo_debugfs_del(mdev);
 	end_use(mdev);
 }
-
-/* --- reset ---------------------------------------------------------------------------------- */
-
-/*
- * The core resets the function (sysfs, vfio, error recovery): between the two it saves and
- * restores the configuration, BARs, bus mastering and MSI-X included. Files, buffers and what is
- * in memory stay; transfers end with EIO; queues and windows are over, and their handles wait to be
- * destroyed; mappings of BARs are taken away, so that nobody goes on with registers that are not
- * what they were.
- */
-static void mmapdemo_reset_prepare(struct pci_dev *pdev)
-{
-	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
-
-	mmapdemo_engine_reset_prepare(mdev);
-	mmapdemo_mem_reset_prepare(mdev);
-	mmapdemo_maps_revoke_bar(mdev);
-}
-
-static void mmapdemo_reset_done(struct pci_dev *pdev)
-{
-	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
-
-	atomic_inc(&mdev->num_resets);
-	mmapdemo_mem_reset_done(mdev);
-	mmapdemo_engine_reset_done(mdev);
-}
-
-/**
- * mmapdemo_dev_reset() - reset the device, from inside the driver
- * @mdev: the device; inside the gate, no lock is held
- * @epoch: of what has to end: another one, and it has
- *
- * When it returns the device makes no use of anything of that epoch: it has been reset, which ends
- * the queues of all files, or, if that cannot be done, has lost the bus until it behaves.
- *
- * A reset waits for the mmap_lock of processes, which nobody else does inside the gate. Nobody who
- * has one waits for the gate; who does, removal, has the lock of the device, and so has the reset.
- *
- * Return: 0 if it was reset, by whomever; -ENODEV: the device is gone, and stopped for ever; -EIO:
- * the bus was taken from it.
- */
-int mmapdemo_dev_reset(struct mmapdemo_dev *mdev, u32 epoch)
-{
-	unsigned long end = jiffies + HZ;
-	int ret;
-
-	do {
-		if (mmapdemo_dev_gone(mdev)) {
-			mmapdemo_engine_stop(mdev);
-			return -ENODEV;
-		}
-		ret = pci_try_reset_function(mdev->pdev);
-		if (mmapdemo_epoch_is_over(mdev, epoch))
-			return 0;
-		usleep_range(5000, 10000);
-	} while (ret == -EAGAIN && time_before(jiffies, end));
-
-	spin_lock_irq(&mdev->engine.lock);
-	mmapdemo_engine_isolate(mdev);
-	spin_unlock_irq(&mdev->engine.lock);
-	return -EIO;
-}
-
-/**
- * mmapdemo_dev_recover() - what the device was told to stop may not have stopped
- * @mdev: the device; inside the gate, no lock is held
- * @epoch: of what did not stop; it has, when this returns
- * @what: for people
- */
-void mmapdemo_dev_recover(struct mmapdemo_dev *mdev, u32 epoch, const char *what)
-{
-	int ret = mmapdemo_dev_reset(mdev, epoch);
-
-	if (ret != -ENODEV)
-		dev_err_ratelimited(&mdev->dev,
-				    "%s was told to stop and did not: %s; all queues have to be created again\n",
-				    what, ret ? "device taken off the bus" : "device reset");
-}
-
-/* Sleep with loss of power is a reset to the device, and the core saves and restores the same. */
-static int mmapdemo_suspend(struct device *dev)
-{
-	mmapdemo_reset_prepare(to_pci_dev(dev));
-	return 0;
-}
-
-static int mmapdemo_resume(struct device *dev)
-{
-	mmapdemo_reset_done(to_pci_dev(dev));
-	return 0;
-}
-
-static DEFINE_SIMPLE_DEV_PM_OPS(mmapdemo_pm_ops, mmapdemo_suspend, mmapdemo_resume);
-
-static const struct pci_error_handlers mmapdemo_err_handlers = {
-	.reset_prepare = mmapdemo_reset_prepare,
-	.reset_done = mmapdemo_reset_done,
-};
 
 /* kexec and reboot: memory gets a new owner, and the device is not to write to it. */
 static void mmapdemo_shutdown(struct pci_dev *pdev)

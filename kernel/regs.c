@@ -11,20 +11,25 @@
 
 /*
  * Does the device decode its registers at this moment? A device that was pulled out reads as all
- * ones, one whose BAR is switched off as zero in QEMU: the ID is neither.
+ * ones, one whose BAR is switched off as zero in QEMU: the ID is neither. One behind a bus that is
+ * out of order is not asked.
  */
 bool mmapdemo_hw_answers(struct mmapdemo_dev *mdev)
 {
-	return mmapdemo_readl(mdev, MMAPDEMO_REG_ID) == MMAPDEMO_ID;
+	return !READ_ONCE(mdev->engine.offline) &&
+	       mmapdemo_readl(mdev, MMAPDEMO_REG_ID) == MMAPDEMO_ID;
 }
 
 /* Read who it is and what it can do; refuse what this driver was not written for. */
 int mmapdemo_hw_identify(struct mmapdemo_dev *mdev)
 {
 	struct device *dev = &mdev->pdev->dev;
-	u32 id = mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
-	u32 major;
+	u32 id, major;
 
+	if (pci_channel_offline(mdev->pdev))
+		return dev_err_probe(dev, -ENODEV,
+				     "the bus did not recover from an error: remove the function and rescan\n");
+	id = mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
 	if (id != MMAPDEMO_ID)
 		return dev_err_probe(dev, -ENODEV,
 				     "ID register reads %#x, not %#x: another device, or its BAR is off\n",
@@ -80,9 +85,11 @@ void mmapdemo_hw_reset(struct mmapdemo_dev *mdev)
 {
 	lockdep_assert_held(&mdev->engine.lock);
 
-	mmapdemo_writel(mdev, MMAPDEMO_REG_RESET, MMAPDEMO_RESET_KEY);
-	/* Posted: the read comes back when the write has arrived. */
-	mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
+	if (!mdev->engine.offline) {
+		mmapdemo_writel(mdev, MMAPDEMO_REG_RESET, MMAPDEMO_RESET_KEY);
+		/* Posted: the read comes back when the write has arrived. */
+		mmapdemo_readl(mdev, MMAPDEMO_REG_ID);
+	}
 	mmapdemo_queues_lost(mdev);
 }
 

@@ -85,6 +85,7 @@ void register_window_call(void);
 void register_window_reach(void);
 void register_lifetime(void);
 void register_lifetime_matrix(void);
+void register_bus_error(void);
 void register_queue_lifetime(void);
 void register_two_devices(void);
 void register_probe(void);

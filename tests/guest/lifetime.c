@@ -38,6 +38,8 @@ static void is_back(void)
 const struct way resets[] = {
 	{ "flr", function_reset, is_back, false, true },
 	{ "own_reset", driver_reset, is_back, false, true },
+	{ "bus_error", bus_error_nonfatal, is_back, true, true },
+	{ "fatal_bus_error", bus_error_fatal, is_back, true, true },
 };
 
 const size_t num_resets = ARRAY_SIZE(resets);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * lifetime_matrix.c - {unbind, PCI remove and rescan, hot-unplug, function level reset, the driver's own
- * reset} x {closed, open, mapped, waiting, DMA in flight, late close} x {idle, loaded}: a test each.
+ * reset, recovery from errors of the bus, fatal or not} x {closed, open, mapped, waiting, DMA in flight,
+ * late close} x {idle, loaded}: a test each.
  *
  * Going takes no longer than promised and takes all with it that was promised, and the device that
  * comes back is a whole one; what is reset keeps what was promised, and works.
@@ -562,7 +563,7 @@ static const struct state {
 	{ "late_close", late_close },
 };
 
-#define CELLS_MAX (5 * ARRAY_SIZE(states) * 2)
+#define CELLS_MAX (7 * ARRAY_SIZE(states) * 2)
 
 static struct cell {
 	const struct way *way;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -107,6 +108,75 @@ unsigned int driver_reset(void)
 				dev_node() + strlen("/dev/")), "1");
 }
 
+/* How often the driver has recovered from an error of the bus. */
+u64 bus_recoveries(void)
+{
+	char path[96], line[96];
+	u64 n = 0;
+	FILE *f;
+
+	f = fopen(strf(path, sizeof(path), "/sys/kernel/debug/mmapdemo/%s/counters",
+		       dev_node() + strlen("/dev/")), "re");
+	CHECKF(f, "open %s: %m", path);
+	while (fgets(line, sizeof(line), f) && sscanf(line, "recoveries %" SCNu64, &n) != 1)
+		;
+	fclose(f);
+	return n;
+}
+
+void bus_error_require(void)
+{
+	char path[96];
+
+	qmp_require();
+	if (access(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/aer_dev_fatal",
+			bus_id_remember()), F_OK))
+		test_skip("nobody reports errors of the device's bus: is it there with aer=on?");
+}
+
+void bus_error_of(const char *device, const char *name)
+{
+	char command[192], reply[1024];
+
+	CHECK(qmp(strf(command, sizeof(command),
+		       "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":"
+		       "\"pcie_aer_inject_error %s %s\"}}", device, name), reply, sizeof(reply)));
+	CHECKF(strstr(reply, "OK id"), "QEMU says about error %s: %s", name, reply);
+}
+
+void bus_error(const char *name)
+{
+	bus_error_of(QEMU_ID, name);
+}
+
+static unsigned int bus_error_recovered(const char *name)
+{
+	u64 start, end, before;
+
+	bus_error_require();
+	before = bus_recoveries();
+	start = now_ns();
+	end = start + BACK_MS * 1000000ULL;
+	bus_error(name);
+	while (bus_recoveries() == before) {
+		CHECKF(now_ns() < end, "no recovery from %s within %u ms", name, BACK_MS);
+		sleep_ms(2);
+	}
+	return (now_ns() - start) / 1000000;
+}
+
+/* A data link protocol error: the kernel resets the link. */
+unsigned int bus_error_fatal(void)
+{
+	return bus_error_recovered("DLP");
+}
+
+/* A completion timeout: nothing is reset but by the driver. */
+unsigned int bus_error_nonfatal(void)
+{
+	return bus_error_recovered("COMP_TIME");
+}
+
 void qmp_require(void)
 {
 	if (access(VMCTL, X_OK))
@@ -163,7 +233,7 @@ void qemu_device_add(void)
 
 	/* The old one is released when the guest has powered its slot off. */
 	while (!qmp("{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"mmapdemo\",\"id\":\""
-		    QEMU_ID "\",\"bus\":\"" QEMU_BUS "\"}}", reply, sizeof(reply))) {
+		    QEMU_ID "\",\"bus\":\"" QEMU_BUS "\",\"aer\":true}}", reply, sizeof(reply))) {
 		if (now_ns() > end)
 			FAIL("QEMU refuses device_add: %s", reply);
 		sleep_ms(20);

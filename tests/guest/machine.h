@@ -32,6 +32,17 @@ bool qemu_property_get(const char *name, char *value, size_t size);
 unsigned int function_reset(void);
 unsigned int driver_reset(void);
 
+/*
+ * An error of the bus that the device is said to have had, by the name that QEMU has for it; SKIPs
+ * where it cannot be reported. The next two wait for the kernel to have recovered.
+ */
+void bus_error_require(void);
+void bus_error(const char *name);
+void bus_error_of(const char *device, const char *name);	/* by its name in QEMU */
+unsigned int bus_error_fatal(void);
+unsigned int bus_error_nonfatal(void);
+u64 bus_recoveries(void);
+
 void node_wait(bool there);		/* devtmpfs follows a moment later */
 /* Load the module with these parameters in place of what is loaded. */
 void module_reload(const char *parameters);

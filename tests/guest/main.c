@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 	register_window_reach();
 	register_lifetime();
 	register_lifetime_matrix();
+	register_bus_error();
 	register_queue_lifetime();
 	register_two_devices();
 	register_probe();
