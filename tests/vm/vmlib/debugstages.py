@@ -23,7 +23,11 @@ cat /sys/kernel/debug/kmemleak >/results/kmemleak
 _LEAK_BEGIN = "echo scan >/sys/kernel/debug/kmemleak; echo clear >/sys/kernel/debug/kmemleak\n"
 
 
-def guest_tests(name, kernel, command="mmapdemo-guest-tests", append=STRICT_IOMMU, iommu=True):
+# All guest tests, in boots of about the same length that can run side by side.
+GUEST_PARTS = (("map", "m*"), ("other", "[!m]*"))
+
+
+def guest_tests(name, kernel, command, append=STRICT_IOMMU, iommu=True):
     """Everything that the command tests, and a look for leaks at its end."""
     script = command
     if kernel == "debug":
@@ -34,15 +38,14 @@ def guest_tests(name, kernel, command="mmapdemo-guest-tests", append=STRICT_IOMM
     def stage(log, ready):
         count = stages.guest_tests(boot, SECONDS)(log, ready)
         if kernel == "debug":
-            _judge_leaks(count, name)
+            judge_leaks(count, name, os.path.join(paths.BUILD, "vm", f"test-{name}", "results", "kmemleak"))
         return count
 
     return stage
 
 
-def _judge_leaks(count, name):
+def judge_leaks(count, name, path):
     """One more test: what the last scan found."""
-    path = os.path.join(paths.BUILD, "vm", f"test-{name}", "results", "kmemleak")
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             found = stream.read()
@@ -76,3 +79,12 @@ def run(suite, soak=False):
         return
     for bug in detectors.LOCKDEP_BUGS:
         suite.add(f"detectors-{bug.name}", planted(f"detectors-{bug.name}", "debug", (bug,)), needs=debug)
+    for part, pattern in GUEST_PARTS:
+        command = f"mmapdemo-guest-tests '{pattern}'"
+        name = f"guest-debug-{part}"
+        suite.add(name, guest_tests(name, "debug", command), needs=debug, cell=("debug", f"strict vIOMMU, {part}"))
+        # Every DMA by a bounce buffer: what is not synced shows, and bouncing allocates.
+        name = f"guest-debug-swiotlb-{part}"
+        suite.add(name, guest_tests(name, "debug", command, append=("swiotlb=force",), iommu=False), needs=debug,
+                  cell=("debug", f"swiotlb=force, {part}"))
+    suite.add("fail-nth", guest_tests("fail-nth", "debug", "mmapdemo-fail-nth"), needs=debug, cell=("debug", "fail-nth"))
