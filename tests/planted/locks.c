@@ -108,11 +108,15 @@ static int preemptible_processor_id(struct file *file)
 
 static int soft_lockup(struct file *file)
 {
-	u64 end = local_clock() + 6 * NSEC_PER_SEC;
+	u64 begin = local_clock(), last = begin, ran = 0, now;
 
 	preempt_disable();
-	while (local_clock() < end)
-		cpu_relax();
+	/* While its host lets this processor wait, nobody looks at it: that does not count. */
+	while (ran < 6 * NSEC_PER_SEC && last - begin < 60 * NSEC_PER_SEC) {
+		now = local_clock();
+		ran += min_t(u64, now - last, 10 * NSEC_PER_MSEC);
+		last = now;
+	}
 	preempt_enable();
 	return 0;
 }
