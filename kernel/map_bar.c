@@ -71,8 +71,9 @@ static int bar_remap(struct mmapdemo_buf *buf, struct vm_area_struct *vma, u64 o
 	vma->vm_page_prot = mmapdemo_memtype_prot(vma->vm_page_prot, buf->cache);
 	ret = io_remap_pfn_range(vma, vma->vm_start, phys >> PAGE_SHIFT,
 				 vma->vm_end - vma->vm_start, vma->vm_page_prot);
+	/* The core's EINVAL says that it could not note the type: it is one that it grants. */
 	if (ret)
-		return ret;
+		return -ENOMEM;
 	mmapdemo_memtype_disown(vma, phys);
 	if (!mmapdemo_memtype_of(vma, vma->vm_start, &got, &shift) && got != buf->cache) {
 		/* The core would do it too, but after mem->lock: no other thread is to use them. */
