@@ -23,7 +23,8 @@ apt_codename()
 }
 
 # apt_open NAME TYPE:SUITE...: make the private state NAME with these suites ("deb:bookworm", "deb-src:trixie",
-# security suites end in -security) and point apt at it.  No contact yet.
+# security suites end in -security) and point apt at it.  No contact yet.  Several scripts use one state: it is this one's
+# until it ends, or opens another.
 apt_open()
 {
 	local dir=$cache/apt/$1 code main security entry type suite site key=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -42,6 +43,8 @@ apt_open()
 		"download from (add one, or supply QEMU_SRC=, KERNEL= and KDIR=)"
 	[ -f "$key" ] || die "no $key: install package debian-archive-keyring"
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/state"
+	exec 8>"$dir/lock"
+	flock -n 8 || { say "waiting for another download with the list of packages ${dir##*/}"; flock 8; }
 	: >"$dir/status"
 	{
 		# Proxies, certificates and retries as the machine has them, but none of its hooks and pins.
