@@ -7,7 +7,7 @@
 python := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help bench report test test-deep soak run shell debug doctor clean distclean
+.PHONY: help bench report tour test test-deep soak run shell debug doctor clean distclean
 # Targets share one build tree: run one after the other also under make -j.
 .NOTPARALLEL:
 
@@ -16,6 +16,7 @@ help:
 	@echo '                ARGS="--quick --only D1": arguments of "mmapdemo bench"'
 	@echo '                BOOTS=5: that many boots, pooled'
 	@echo 'make report     one page of the last results, with plots: build/bench/report.html'
+	@echo 'make tour       follow one transfer through all layers; writes docs/life-of-a-transfer.md'
 	@echo 'make test       all tests that run in minutes'
 	@echo 'make test-deep  the checks that need more downloads or time: sanitizers, fuzzing, coverage, mutants,'
 	@echo '                a stressor, other QEMUs'
@@ -32,6 +33,10 @@ help:
 bench:
 	@tests/vm/packages install bench
 	@$(python) tests/vm/bench $(if $(BOOTS),--boots $(BOOTS)) $(ARGS)
+
+tour:
+	@tests/vm/packages install bench
+	@$(python) tests/vm/tour
 
 report:
 	@tests/vm/packages install report
