@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -310,6 +311,25 @@ static void tool_with_the_device_in_use_ends_with_3(const void *arg)
 	CHECK(strstr(o->err, "open elsewhere") && strstr(o->err, "Close"));
 }
 
+static void tool_bench_beside_a_bench_ends_with_3(const void *arg)
+{
+	static const char line[] = "mmapdemo bench --quick --only=L1 --pairs=15 --json=/tmp/half.json";
+	int fd = dev_open(O_RDWR);
+	struct output *o;
+
+	(void)arg;
+	tool_require();
+	unlink("/tmp/half.json");
+	CHECK_SYS(flock(fd, LOCK_EX));
+	o = sh(line);
+	expect_status(line, o, 3);
+	CHECKF(strstr(o->err, "another benchmark") && !o->out[0], "it says: %s%s", o->out, o->err);
+	CHECK(access("/tmp/half.json", F_OK));
+	/* Others are not kept from the device. */
+	o = sh("mmapdemo info");
+	expect_status("mmapdemo info", o, 0);
+}
+
 static void tool_without_a_module_ends_with_3(const void *arg)
 {
 	struct output *o;
@@ -514,6 +534,7 @@ void register_tool(void)
 	TEST_ADD_SLOW(tool_wrong_device_ends_with_3, 60000);
 	TEST_ADD(tool_without_permission_ends_with_3);
 	TEST_ADD(tool_with_the_device_in_use_ends_with_3);
+	TEST_ADD(tool_bench_beside_a_bench_ends_with_3);
 	TEST_ADD(tool_without_a_module_ends_with_3);
 	TEST_ADD_SLOW(tool_absurd_sizes_are_explained, 20000);
 	TEST_ADD_SLOW(tool_device_unbound_under_it_ends_with_3, 60000);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -87,6 +88,12 @@ static int session_open(struct mmb_session *s)
 
 	if (err)
 		return device_error(MMD_CALL_OPEN, err, s->opt->device);
+	/* Two at once would count each other's accesses and wait for each other's copies. */
+	if (flock(mmd_fd(s->dev), LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		fprintf(stderr, "mmapdemo bench: %s: another benchmark is running on it, and two would "
+			"measure one another. Wait until it has ended.\n", s->opt->device);
+		return EXIT_NO_DEVICE;
+	}
 	err = check_device(s);
 	if (err)
 		return err;
