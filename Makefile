@@ -7,7 +7,7 @@
 python := /usr/bin/python3
 
 .DEFAULT_GOAL := help
-.PHONY: help bench report tour test test-deep soak run shell debug doctor clean distclean
+.PHONY: help bench bench-gate report tour test test-deep soak run shell debug doctor clean distclean
 # Targets share one build tree: run one after the other also under make -j.
 .NOTPARALLEL:
 
@@ -15,6 +15,7 @@ help:
 	@echo 'make bench      build, boot, benchmark; results in build/bench/results.json'
 	@echo '                ARGS="--quick --only D1": arguments of "mmapdemo bench"'
 	@echo '                BOOTS=5: that many boots, pooled'
+	@echo 'make bench-gate fail if a count or an instruction count has changed; UPDATE=1: it is meant, write the reference'
 	@echo 'make report     one page of the last results, with plots: build/bench/report.html'
 	@echo 'make tour       follow one transfer through all layers; writes docs/life-of-a-transfer.md'
 	@echo 'make test       all tests that run in minutes'
@@ -33,6 +34,10 @@ help:
 bench:
 	@tests/vm/packages install bench
 	@$(python) tests/vm/bench $(if $(BOOTS),--boots $(BOOTS)) $(ARGS)
+
+bench-gate:
+	@tests/vm/packages install bench
+	@$(python) tests/vm/bench-gate $(if $(UPDATE),--update) $(if $(GATE_KERNEL),--kernel $(GATE_KERNEL)) || [ $$? -eq 77 ]
 
 tour:
 	@tests/vm/packages install bench
