@@ -52,6 +52,7 @@ static u64 pinned(const struct mmapdemo_buf *buf)
 /* How the device gets there. */
 static const char *bus(const struct mmapdemo_buf *buf)
 {
+	/* Pairs with the release in mmapdemo_buf_dma_map(). */
 	if (!mmapdemo_buf_is_ram(buf) || !smp_load_acquire(&buf->dma_ready))
 		return "-";
 	return buf->bounced ? "bounced" : "direct";
