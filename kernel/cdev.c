@@ -111,6 +111,7 @@ static int file_clean_mem(struct mmapdemo_file *mf)
 static int dev_open(struct mmapdemo_dev *mdev, struct file *file)
 {
 	struct mmapdemo_file *mf;
+	unsigned int i;
 	int ret;
 
 	mf = kzalloc(sizeof(*mf), GFP_KERNEL_ACCOUNT);
@@ -126,6 +127,8 @@ static int dev_open(struct mmapdemo_dev *mdev, struct file *file)
 	INIT_LIST_HEAD(&mf->queues);
 	INIT_LIST_HEAD(&mf->windows);
 	init_waitqueue_head(&mf->wait);
+	for (i = 0; i < MMAPDEMO_SLOT_HINTS; i++)
+		mf->slot_hints[i] = &mdev->slots[0];
 	ret = file_add(mf);
 	if (ret)
 		goto free;

@@ -8,13 +8,13 @@
  * Locks, outermost first: one may be taken while those of the lines above it are held, never the
  * other way round.
  *
- *   queue->call_lock          QUEUE_SUBMITs of one queue, across accesses to user memory. Nobody
- *                             who ends a queue takes it
+ *   queue->turn               (who waits for it sleeps) QUEUE_SUBMITs of one queue, across accesses to
+ *                             user memory. Nobody who ends a queue takes it
  *   mmap_lock of a process    the core holds it around .mmap, .open and .close of a VMA; around .fault
  *                             and .huge_fault it, or the lock of that VMA alone
  *   mdev->gate (SRCU)         "the device is there": mmapdemo_dev_enter(). Never across an access
- *                             to user memory, which may take mmap_lock and may wait for user
- *                             space, and so would let a process hold up mmapdemo_remove()
+ *                             to user memory that may fault: that may take mmap_lock and may wait
+ *                             for user space, and so would let a process hold up mmapdemo_remove()
  *   mdev->open_lock           who has the node open
  *   engine->drain_lock        what transfers need of process context
  *   mdev->queue_lock          who has which queue, window and domain; the lists a device reads
@@ -217,6 +217,8 @@ struct mmapdemo_dev {
 	struct dentry *debugfs;
 };
 
+#define MMAPDEMO_SLOT_HINTS	8
+
 /* An open file: the owner of buffers, transfers and limits. */
 struct mmapdemo_file {
 	struct mmapdemo_dev *mdev;
@@ -240,6 +242,7 @@ struct mmapdemo_file {
 	struct list_head windows;	/* of struct mmapdemo_window */
 	u32 num_queues;			/* those being made and taken away too */
 	u32 num_windows;
+	struct mmapdemo_slot *slot_hints[MMAPDEMO_SLOT_HINTS];	/* by handle; never NULL */
 	u32 domain;			/* of all of them; 0: none yet */
 
 	u64 mem_dirty_start;		/* of region MEM, what this file may have written */

@@ -365,7 +365,12 @@ static int queue_alloc(struct mmapdemo_queue *q, u64 ring_len)
 		return PTR_ERR(part);
 	q->ring = part;
 	*(__le32 *)(part->vaddr + MMAPDEMO_RING_CQ_EVENT) = cpu_to_le32(MMAPDEMO_CQ_EVENT_QUIET);
+	q->mask = (1U << q->log2n) - 1;
+	q->words = part->vaddr;
+	q->sq = part->vaddr + MMAPDEMO_RING_SQ(q->log2n);
+	q->cq = part->vaddr + MMAPDEMO_RING_CQ;
 	if (q->kernel) {
+		q->doorbell_reg = mdev->doorbells.view + MMAPDEMO_DOORBELL(q->index);
 		q->batch = kzalloc(sizeof(*q->batch), GFP_KERNEL_ACCOUNT);
 		return q->batch ? 0 : -ENOMEM;
 	}
@@ -388,7 +393,7 @@ static struct mmapdemo_queue *queue_create(struct mmapdemo_file *mf,
 	if (!q)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&q->ref);
-	mutex_init(&q->call_lock);
+	init_waitqueue_head(&q->turn_wait);
 	init_waitqueue_head(&q->wait);
 	INIT_DELAYED_WORK(&q->watchdog, mmapdemo_uring_watchdog);
 	q->mf = mf;
@@ -418,6 +423,7 @@ static void queue_publish(struct mmapdemo_queue *q)
 
 	mutex_lock(&mf->mdev->queue_lock);
 	list_add_tail(&q->node, &mf->queues);
+	WRITE_ONCE(mf->slot_hints[q->handle % MMAPDEMO_SLOT_HINTS], mmapdemo_queue_slot(q));
 	if (!q->kernel) {
 		mmapdemo_buf_publish(q->ring);
 		mmapdemo_buf_publish(q->doorbell);
@@ -552,7 +558,10 @@ static struct mmapdemo_queue *queue_take(struct mmapdemo_file *mf, u32 handle)
 	return q;
 }
 
-/* Nothing more is submitted, and who sleeps leaves. */
+/*
+ * Nothing more is submitted, and who sleeps leaves. A call at the doorbell has no reference: it is waited
+ * for, and takes no longer than the device.
+ */
 static void queue_close(struct mmapdemo_queue *q)
 {
 	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
@@ -560,6 +569,7 @@ static void queue_close(struct mmapdemo_queue *q)
 	spin_lock_irq(&slot->lock);
 	q->over = -ENOENT;
 	wake_up_all(&q->wait);
+	wait_event_lock_irq(q->turn_wait, q->turn != MMAPDEMO_TURN_QUICK, slot->lock);
 	spin_unlock_irq(&slot->lock);
 }
 

@@ -34,19 +34,34 @@ struct mmapdemo_queue {
 	struct eventfd_ctx *eventfd;	/* slot->lock */
 	atomic64_t num_irqs;
 
-	/* MMAPDEMO_QUEUE_KERNEL. The rings' memory, and what follows: slot->lock */
+	/* MMAPDEMO_QUEUE_KERNEL: where things are */
 	bool kernel;
+	u32 mask;
+	void *words;			/* of the ring, MMAPDEMO_RING_* */
+	struct mmapdemo_hw_sqe *sq;
+	const struct mmapdemo_hw_cqe *cq;
+	void __iomem *doorbell_reg;
+
+	/* The rings' memory, and what follows: slot->lock */
 	bool by_uring;			/* head .. tail are commands of io_uring, cmds says whose */
-	struct mutex call_lock;
-	struct mmapdemo_batch *batch;	/* call_lock */
+	u8 turn;			/* enum mmapdemo_turn */
+	wait_queue_head_t turn_wait;	/* for it to be free */
+	struct mmapdemo_batch *batch;	/* MMAPDEMO_TURN_CALL */
 	wait_queue_head_t wait;		/* for completions, or the end */
 	u32 num_sleepers;
 	u32 tail;			/* descriptors written */
 	u32 told;			/* of these, those for which a doorbell was decided upon */
-	u32 head;			/* completions collected; with call_lock too, unless by_uring */
+	u32 head;			/* completions collected; in turn too, unless by_uring */
 	int over;			/* 0; why nothing is submitted any more */
 	struct io_uring_cmd **cmds;	/* by slot; NULL: until the first, or nobody waits for it */
 	struct delayed_work watchdog;	/* for the interrupt that is lost */
+};
+
+/* Whose turn it is to use the rings of a queue from a call. */
+enum mmapdemo_turn {
+	MMAPDEMO_TURN_FREE,
+	MMAPDEMO_TURN_CALL,		/* one that may be in user memory for as long as it likes */
+	MMAPDEMO_TURN_QUICK,		/* one inside the gate, at the doorbell */
 };
 
 /* On their way between user memory and the rings of a queue. */
@@ -98,20 +113,26 @@ static inline struct mmapdemo_slot *mmapdemo_queue_slot(const struct mmapdemo_qu
 	return &q->mf->mdev->slots[q->index];
 }
 
-/* --- queue_submit.c: the rings of a queue that the driver keeps to itself -------------------- */
-
-void mmapdemo_ring_put(struct mmapdemo_queue *q, const struct mmapdemo_hw_sqe *sqes, u32 n);
-bool mmapdemo_ring_tell(struct mmapdemo_queue *q);
-void mmapdemo_ring_doorbell(struct mmapdemo_queue *q);
-bool mmapdemo_ring_look(struct mmapdemo_queue *q, u32 index, struct mmapdemo_hw_cqe *cqe);
-bool mmapdemo_ring_arm(struct mmapdemo_queue *q, u32 index);
-bool mmapdemo_ring_stopped(struct mmapdemo_queue *q);
-
-static inline u32 mmapdemo_ring_room(const struct mmapdemo_queue *q)
+/* Where a queue of that handle may be. Whose it is says the slot. */
+static inline struct mmapdemo_slot *mmapdemo_slot_hint(const struct mmapdemo_file *mf, u32 handle)
 {
-	/* Pairs with collect_done(). */
-	return (1U << q->log2n) - (q->tail - smp_load_acquire(&q->head));
+	return READ_ONCE(mf->slot_hints[handle % MMAPDEMO_SLOT_HINTS]);
 }
+
+/* The next one may have it. */
+static inline void mmapdemo_turn_end(struct mmapdemo_queue *q)
+{
+	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
+
+	q->turn = MMAPDEMO_TURN_FREE;
+	/* No barrier: who waits has joined the others with slot->lock held. */
+	if (waitqueue_active(&q->turn_wait))
+		wake_up(&q->turn_wait);
+}
+
+/* --- queue_submit.c -------------------------------------------------------------------------- */
+
+int mmapdemo_submit(struct mmapdemo_file *mf, struct mmapdemo_queue_submit *arg);
 
 /* --- uring.c --------------------------------------------------------------------------------- */
 

@@ -1,124 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Queues that the driver keeps to itself: the owner's half of the protocol, and QUEUE_SUBMIT.
+ * Queues that the driver keeps to itself: QUEUE_SUBMIT.
  *
  * To the device they are queues like any other. Their rings and doorbell are never mapped, so that
  * what is read from a completion ring here was written by the device.
  *
- * Not for: commands of io_uring, see uring.c; how a queue begins and ends, see queue.c.
+ * Not for: what needs no waiting, see queue_quick.c; commands of io_uring, see uring.c; the rings, see
+ * ring.h; how a queue begins and ends, see queue.c.
  */
 #include <linux/hrtimer.h>
-#include <linux/io.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "mmapdemo_priv.h"
-#include "trace.h"
+#include "ring.h"
 #include "user.h"
 
 /* An interrupt can be lost: who sleeps looks by himself after so long. */
 #define DOUBT_NS	NSEC_PER_SEC
 
-/* --- the rings: slot->lock, and inside the gate ------------------------------------------------ */
-
-static __le32 *ring_word(const struct mmapdemo_queue *q, u32 offset)
-{
-	return q->ring->vaddr + offset;
-}
-
-/**
- * mmapdemo_ring_put() - append descriptors
- * @q: with room for them
- * @sqes: kernel memory
- * @n: how many
- *
- * The device may see them at once, and need not: mmapdemo_ring_tell().
- */
-void mmapdemo_ring_put(struct mmapdemo_queue *q, const struct mmapdemo_hw_sqe *sqes, u32 n)
-{
-	struct mmapdemo_hw_sqe *ring = q->ring->vaddr + MMAPDEMO_RING_SQ(q->log2n);
-	u32 mask = (1U << q->log2n) - 1;
-	u32 i;
-
-	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
-
-	for (i = 0; i < n; i++) {
-		ring[(q->tail + i) & mask] = sqes[i];
-		trace_mmapdemo_queue_submit(q, q->tail + i, le64_to_cpu(sqes[i].user));
-	}
-	q->tail += n;
-	/* Pairs with the device's load of sq_tail before it reads descriptors. */
-	dma_wmb();
-	WRITE_ONCE(*ring_word(q, MMAPDEMO_RING_SQ_TAIL), cpu_to_le32(q->tail));
-}
-
-/* Does the device want to be told of what has been put since it was asked last? */
-bool mmapdemo_ring_tell(struct mmapdemo_queue *q)
-{
-	u32 told = q->told;
-	u32 event;
-
-	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
-
-	/* Our tail before its sq_event; pairs with the device's sq_event before our tail. */
-	mb();
-	event = le32_to_cpu(READ_ONCE(*ring_word(q, MMAPDEMO_RING_SQ_EVENT)));
-	q->told = q->tail;
-	return MMAPDEMO_CROSSED(event, q->tail, told);
-}
-
-/* Without slot->lock: it may take the device a while. One too many does nothing, to no queue. */
-void mmapdemo_ring_doorbell(struct mmapdemo_queue *q)
-{
-	writel(0, q->mf->mdev->doorbells.view + MMAPDEMO_DOORBELL(q->index));
-}
-
-static const struct mmapdemo_hw_cqe *ring_cqe(const struct mmapdemo_queue *q, u32 index)
-{
-	const struct mmapdemo_hw_cqe *ring = q->ring->vaddr + MMAPDEMO_RING_CQ;
-
-	return &ring[index & ((1U << q->log2n) - 1)];
-}
-
-static bool ring_has(const struct mmapdemo_queue *q, u32 index)
-{
-	return le32_to_cpu(READ_ONCE(ring_cqe(q, index)->gen)) == index + 1;
-}
-
-/* Copy completion @index; false if it is not there. */
-bool mmapdemo_ring_look(struct mmapdemo_queue *q, u32 index, struct mmapdemo_hw_cqe *cqe)
-{
-	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
-
-	if (!ring_has(q, index))
-		return false;
-	/* Pairs with the device's store of gen, which is its last. */
-	dma_rmb();
-	*cqe = *ring_cqe(q, index);
-	trace_mmapdemo_queue_complete(q, index, cqe);
-	return true;
-}
-
-/* Have an interrupt when completion @index is there; true if it is there already. */
-bool mmapdemo_ring_arm(struct mmapdemo_queue *q, u32 index)
-{
-	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
-
-	WRITE_ONCE(*ring_word(q, MMAPDEMO_RING_CQ_EVENT), cpu_to_le32(index));
-	/* Our event before its gen; pairs with the device's last gen before our event. */
-	mb();
-	return ring_has(q, index);
-}
-
-/* As far as memory tells, see mmapdemo_queue_is_stopped(). */
-bool mmapdemo_ring_stopped(struct mmapdemo_queue *q)
-{
-	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);
-
-	return READ_ONCE(*ring_word(q, MMAPDEMO_RING_STATE)) == cpu_to_le32(MMAPDEMO_QSTATE_ERROR);
-}
-
-/* --- QUEUE_SUBMIT: to and from user memory, call_lock held, outside the gate ------------------- */
+/* --- QUEUE_SUBMIT: to and from user memory, in turn, outside the gate ------------------- */
 
 #define SQE_WORDS	(sizeof(struct mmapdemo_hw_sqe) / sizeof(u64))
 #define CQE_WORDS	(sizeof(struct mmapdemo_hw_cqe) / sizeof(u64))
@@ -233,17 +134,32 @@ static int ring_visit(struct mmapdemo_queue *q, struct visit *v)
 	return 0;
 }
 
-/* The owner has them: their slots are free. */
-static void collect_done(struct mmapdemo_queue *q, u32 n)
+/* --- QUEUE_SUBMIT: turns ------------------------------------------------------------------------- */
+
+static int turn_begin(struct mmapdemo_queue *q)
 {
-	/*
-	 * After the completions were copied from their slots: whoever sees them free lets the device
-	 * write there again. Pairs with smp_load_acquire() in mmapdemo_ring_room().
-	 */
-	smp_store_release(&q->head, q->head + n);
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+	int ret;
+
+	spin_lock_irq(&slot->lock);
+	ret = wait_event_interruptible_lock_irq(q->turn_wait, q->turn == MMAPDEMO_TURN_FREE,
+						slot->lock);
+	if (!ret)
+		q->turn = MMAPDEMO_TURN_CALL;
+	spin_unlock_irq(&slot->lock);
+	return ret ? -EINTR : 0;
 }
 
-/* --- QUEUE_SUBMIT: the call, call_lock held ------------------------------------------------------ */
+static void turn_end(struct mmapdemo_queue *q)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+
+	spin_lock_irq(&slot->lock);
+	mmapdemo_turn_end(q);
+	spin_unlock_irq(&slot->lock);
+}
+
+/* --- QUEUE_SUBMIT: the call, in turn ------------------------------------------------------ */
 
 static u32 room_of(const struct mmapdemo_queue_submit *arg)
 {
@@ -268,7 +184,7 @@ static int call_deliver(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *
 	if (!v->num_cqes)
 		return v->look_error ?: -EAGAIN;
 	stored = cqes_put(q, arg, v->num_cqes);
-	collect_done(q, stored);
+	mmapdemo_ring_collected(q, stored);
 	arg->out_cqes += stored;
 	if (stored < v->num_cqes)
 		return -EFAULT;
@@ -421,7 +337,7 @@ static int call_collect_sure(struct mmapdemo_queue *q, struct mmapdemo_queue_sub
 	return ret == -EAGAIN ? stopped : ret;
 }
 
-/* Comes with call_lock, leaves without. What call_collect() says in the end, or -ETIMEDOUT. */
+/* Comes with a turn, leaves without. What call_collect() says in the end, or -ETIMEDOUT. */
 static int call_collect_all(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
 {
 	ktime_t deadline = ns_to_ktime(min_t(u64, arg->deadline_ns, KTIME_MAX));
@@ -431,7 +347,7 @@ static int call_collect_all(struct mmapdemo_queue *q, struct mmapdemo_queue_subm
 
 	for (;;) {
 		ret = sure ? call_collect_sure(q, arg) : call_collect(q, arg);
-		mutex_unlock(&q->call_lock);
+		turn_end(q);
 		if (ret != -EAGAIN || !wait || arg->out_cqes >= arg->min_cqes)
 			return ret;
 		if (sure && ktime_get() >= deadline)
@@ -440,7 +356,7 @@ static int call_collect_all(struct mmapdemo_queue *q, struct mmapdemo_queue_subm
 		if (ret && ret != -ETIME)
 			return ret;
 		sure = ret;
-		if (mutex_lock_interruptible(&q->call_lock))
+		if (turn_begin(q))
 			return -EINTR;
 	}
 }
@@ -450,25 +366,34 @@ static int call_run(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
 	int put = 0;
 	int ret = 0;
 
-	if (mutex_lock_interruptible(&q->call_lock))
+	if (turn_begin(q))
 		return -EINTR;
-	if (arg->num)
+	if (arg->out_submitted < arg->num)
 		ret = call_put(q, arg, &put);
 	/* Nothing could be submitted for a reason other than that there is no room, or never again. */
 	if (!arg->max_cqes || (put && put != -EAGAIN && put != -EIO && !arg->out_submitted)) {
-		mutex_unlock(&q->call_lock);
+		turn_end(q);
 		return put;
 	}
 	/* Those that there are have been taken with the descriptors: enough? */
 	if (ret ? ret != -EAGAIN || call_is_content(arg) : arg->out_cqes == arg->max_cqes) {
-		mutex_unlock(&q->call_lock);
+		turn_end(q);
 		return ret;
 	}
 	return call_collect_all(q, arg);
 }
 
-/* Outside the gate: a process can hold up an access to its memory for as long as it likes. */
-int mmapdemo_ioctl_queue_submit(struct mmapdemo_file *mf, struct mmapdemo_queue_submit *arg)
+/**
+ * mmapdemo_submit() - QUEUE_SUBMIT, whatever it takes
+ * @mf: the caller's file
+ * @arg: out_submitted and out_cqes tell what has been done already: all or none of the descriptors,
+ *	and any number of completions
+ *
+ * Outside the gate: a process can hold up an access to its memory for as long as it likes.
+ *
+ * Return: 0 if anything has been done; else why not.
+ */
+int mmapdemo_submit(struct mmapdemo_file *mf, struct mmapdemo_queue_submit *arg)
 {
 	struct mmapdemo_queue *q;
 	int ret;
@@ -478,11 +403,11 @@ int mmapdemo_ioctl_queue_submit(struct mmapdemo_file *mf, struct mmapdemo_queue_
 	if (arg->min_cqes > arg->max_cqes)
 		return -EINVAL;
 	q = mmapdemo_queue_get(mf, arg->queue);
-	if (IS_ERR(q))
-		return PTR_ERR(q);
-	arg->out_submitted = 0;
-	arg->out_cqes = 0;
-	ret = call_run(q, arg);
-	mmapdemo_queue_put(q);
+	if (IS_ERR(q)) {
+		ret = PTR_ERR(q);
+	} else {
+		ret = call_run(q, arg);
+		mmapdemo_queue_put(q);
+	}
 	return arg->out_submitted || arg->out_cqes ? 0 : ret;
 }

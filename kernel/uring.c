@@ -6,12 +6,13 @@
  * mmapdemo_uring_reap() when its completion is there, mmapdemo_uring_fail() when none will come, or
  * uring_cancel(). The request holds the file, and so the module.
  *
- * Not for: the rings, see queue_submit.c.
+ * Not for: the rings, see ring.h.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "mmapdemo_priv.h"
+#include "ring.h"
 
 /* A completion whose interrupt was lost is found after so long. */
 #define WATCHDOG_PERIOD	HZ

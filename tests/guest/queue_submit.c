@@ -318,6 +318,86 @@ static void submit_completion_that_cannot_be_stored_is_kept(const void *arg)
 	}
 }
 
+/* Pages that are there for whoever takes the fault, and that nobody has touched. */
+static void *untouched_get(const void *content, size_t len)
+{
+	int m = CHECK_SYS(memfd_create("untouched", MFD_CLOEXEC));
+	void *p;
+
+	CHECK_EQ(CHECK_SYS(pwrite(m, content, len, 0)), (ssize_t)len);
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, m, 0);
+	CHECK(p != MAP_FAILED);
+	close(m);
+	return p;
+}
+
+/*
+ * What is done without a fault ends where the first one is needed, and is done neither again nor not at
+ * all: before the descriptors are read, or after they have been submitted.
+ */
+static void submit_memory_that_is_not_present_is_served_once(const void *arg)
+{
+	static const cqe_t none[8];
+	int fd = dev_open(O_RDWR);
+	u32 q = kqueue_get(fd, LOG2N);
+	struct mmapdemo_queue_info i;
+	u32 done = 0;
+	u64 before;
+
+	(void)arg;
+	for (u32 round = 0; round < 8; round++) {
+		u32 num = 1 + round / 4 * 6;
+		cqe_t here[8], *c = round & 2 ? untouched_get(none, sizeof(none)) : here;
+		sqe_t d[8], *from = d;
+
+		nops(d, num, 100 * round);
+		if (round & 1)
+			from = untouched_get(d, num * sizeof(*d));
+		before = doorbells(fd);
+		submit_do(fd, q, from, c, num);
+		CHECK_EQ(doorbells(fd) - before, 1);
+		for (u32 k = 0; k < num; k++)
+			CHECK_EQ(c[k].user, 100 * round + k);
+		CHECK_EQ(submit_collect(fd, q, here, 8), 0);
+		done += num;
+		CHECK_OK(queue_try_info(fd, q, &i));
+		CHECK_EQ(i.out_head, done);
+	}
+}
+
+/* More queues than the driver remembers the places of, used in turn, and one whose place is another's. */
+static void submit_queues_in_turn_are_not_mistaken(const void *arg)
+{
+	int fd = dev_open(O_RDWR), other = dev_open(O_RDWR);
+	u32 max = info_get(fd).out_max_queues, q[MMAPDEMO_QUEUE_COUNT_MAX], theirs;
+	struct mmapdemo_queue_info i;
+	sqe_t d;
+	cqe_t c;
+
+	(void)arg;
+	if (max > MMAPDEMO_QUEUE_COUNT_MAX)
+		max = MMAPDEMO_QUEUE_COUNT_MAX;
+	q[0] = kqueue_get(fd, LOG2N);
+	for (u32 k = 0; k < 16; k++)
+		CHECK_OK(queue_destroy(fd, kqueue_get(fd, LOG2N)));
+	theirs = kqueue_get(other, LOG2N);
+	for (u32 k = 1; k < max - 1; k++)
+		q[k] = kqueue_get(fd, LOG2N);
+	for (u32 round = 1; round <= 3; round++) {
+		for (u32 k = 0; k < max - 1; k++) {
+			nops(&d, 1, 10 * round + k);
+			submit_do(fd, q[k], &d, &c, 1);
+			CHECK_EQ(c.user, 10 * round + k);
+			CHECK_OK(queue_try_info(fd, q[k], &i));
+			CHECK_EQ(i.out_head, round);
+		}
+		CHECK_RET(submit_call(fd, theirs, &d, 1, &c, 1, 0, 0).ret, -ENOENT);
+		CHECK_RET(submit_call(other, q[0], &d, 1, &c, 1, 0, 0).ret, -ENOENT);
+	}
+	CHECK_OK(queue_try_info(other, theirs, &i));
+	CHECK_EQ(i.out_head, 0);
+}
+
 /* Written where it was not to be read from, while it is being looked at: the copy counts. */
 static volatile bool stop;
 
@@ -456,6 +536,8 @@ void register_queue_submit(void)
 	TEST_ADD(submit_descriptors_that_can_be_read_are_submitted);
 	TEST_ADD(submit_half_a_descriptor_is_none);
 	TEST_ADD(submit_completion_that_cannot_be_stored_is_kept);
+	TEST_ADD(submit_memory_that_is_not_present_is_served_once);
+	TEST_ADD(submit_queues_in_turn_are_not_mistaken);
 	TEST_ADD(submit_descriptor_is_copied_before_it_is_used);
 	TEST_ADD(submit_by_two_threads_loses_and_doubles_nothing);
 	TEST_ADD(submit_queues_count_as_others_do);

@@ -28,8 +28,7 @@ int mmb_kqueue_submit(struct mmd_queue *q, const struct mmapdemo_hw_sqe *sqes,
 {
 	struct mmd_queue_submit submit = {
 		.sqes = sqes, .cqes = cqes, .num = num, .max_cqes = num, .min_cqes = num,
-		/* For ever, as far as a benchmark goes: reading the clock would be part of the price. */
-		.deadline_ns = UINT64_MAX / 2,
+		.deadline_ns = MMB_KQUEUE_FOR_EVER,
 	};
 	int err = mmd_queue_submit(q, &submit);
 

@@ -11,6 +11,9 @@
 
 #include "bench.h"
 
+/* As far as a benchmark goes: reading the clock for a deadline would be part of the price. */
+#define MMB_KQUEUE_FOR_EVER	(UINT64_MAX / 2)
+
 /** mmb_kqueue_open() - to be ended by mmd_queue_destroy(). MMB_SKIP with the reason: there are none. */
 enum mmb_rc mmb_kqueue_open(struct mmb_case *c, struct mmd_queue **q);
 

@@ -221,11 +221,20 @@ struct through {
 static __attribute__((noinline)) enum mmb_rc through_run(struct mmb_arm *arm, uint64_t ops)
 {
 	struct through *t = arm->c->priv;
+	struct mmd_queue_submit submit = {
+		.sqes = t->sqe, .cqes = t->cqe, .num = arm->tag, .max_cqes = arm->tag,
+		.min_cqes = arm->tag, .deadline_ns = MMB_KQUEUE_FOR_EVER,
+	};
+	uint32_t missing = 0;
 	int err = 0;
 
-	for (uint64_t i = 0; i < ops && !err; i++)
-		err = mmb_kqueue_submit(t->q, t->sqe, t->cqe, arm->tag);
-	return err ? mmb_wrong(arm->c, "QUEUE_SUBMIT: %s", strerror(-err)) : MMB_OK;
+	for (uint64_t i = 0; i < ops && !err; i++) {
+		err = mmd_queue_submit(t->q, &submit);
+		missing |= (submit.submitted ^ submit.num) | (submit.collected ^ submit.num);
+	}
+	if (err)
+		return mmb_wrong(arm->c, "QUEUE_SUBMIT: %s", strerror(-err));
+	return missing ? mmb_wrong(arm->c, "QUEUE_SUBMIT does less than all") : MMB_OK;
 }
 
 static enum mmb_rc through_after(struct mmb_arm *arm, uint64_t ops)
