@@ -77,14 +77,15 @@ def run(suite, soak=False):
     suite.add("detectors", planted("detectors", "debug", detectors.DEBUG_BUGS), needs=debug)
     if not soak:
         return
+    for part, pattern in GUEST_PARTS:
+        name = f"guest-debug-{part}"
+        suite.add(name, guest_tests(name, "debug", f"mmapdemo-guest-tests '{pattern}'"), needs=debug,
+                  cell=("debug", f"strict vIOMMU, {part}"))
     for bug in detectors.LOCKDEP_BUGS:
         suite.add(f"detectors-{bug.name}", planted(f"detectors-{bug.name}", "debug", (bug,)), needs=debug)
     for part, pattern in GUEST_PARTS:
-        command = f"mmapdemo-guest-tests '{pattern}'"
-        name = f"guest-debug-{part}"
-        suite.add(name, guest_tests(name, "debug", command), needs=debug, cell=("debug", f"strict vIOMMU, {part}"))
         # Every DMA by a bounce buffer: what is not synced shows, and bouncing allocates.
         name = f"guest-debug-swiotlb-{part}"
-        suite.add(name, guest_tests(name, "debug", command, append=("swiotlb=force",), iommu=False), needs=debug,
-                  cell=("debug", f"swiotlb=force, {part}"))
+        suite.add(name, guest_tests(name, "debug", f"mmapdemo-guest-tests '{pattern}'", append=("swiotlb=force",), iommu=False),
+                  needs=debug, cell=("debug", f"swiotlb=force, {part}"))
     suite.add("fail-nth", guest_tests("fail-nth", "debug", "mmapdemo-fail-nth"), needs=debug, cell=("debug", "fail-nth"))
