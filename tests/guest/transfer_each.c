@@ -14,8 +14,8 @@
 #include "submit.h"
 
 #define LEN	(4 * PAGE)
-#define RUNNING	8	/* transfers, of BUSY_EACH_NS each */
-#define MIB	(1024 * 1024UL)
+#define RUNNING	6	/* transfers */
+#define EACH_MS	40	/* at least; memory that they still write to must have a new owner before they end */
 
 static const struct each {
 	const char *name;
@@ -126,7 +126,7 @@ static void handles_freed_while_running_bytes_arrive(const void *arg)
 
 	fill(s.from, LEN, 7);
 	memset(s.to, 0x5e, LEN);
-	busy_each(BUSY_EACH_NS);
+	busy_each(EACH_MS * 1000000);
 	first = run_several(&s);
 	CHECK_OK(buf_free(s.fd, s.mem));
 	CHECK_OK(buf_free(s.fd, s.dev));
@@ -141,30 +141,24 @@ static void handles_freed_while_running_bytes_arrive(const void *arg)
 	CHECK_EQ(differs(s.from, LEN, 7), LEN);
 }
 
-/* Until the device has nothing of that file under way any more. */
-static void outlast_it(void)
-{
-	sleep_ms(2 * RUNNING * BUSY_EACH_NS / 1000000);
-}
-
-/* Memory that others get then: none of it is written to. */
+/*
+ * Memory that others get then: none of it is written to, until the device has nothing of that file under
+ * way any more. A little of each kind: what was freed last is what is had first.
+ */
 static void nobody_s_memory_changes(bool device)
 {
-	const u64 len = device ? 64 * LEN : 16 * MIB;
+	const u64 len = 16 * LEN;
 	int fd = dev_open(O_RDWR);
-	char *p;
+	char *own = anon_get(len), *p;
 
 	memory_get(fd, device ? MMAPDEMO_TECH_BAR : MMAPDEMO_TECH_NONCONTIG, len, &p);
+	memset(own, 0x3c, len);
 	CHECK_EQ(first_not(p, len, 0), len);
-	outlast_it();
+	sleep_ms(RUNNING * EACH_MS);
 	CHECK_EQ(first_not(p, len, 0), len);
+	CHECK_EQ(first_not(own, len, 0x3c), len);
+	unmap(own, len);
 	close(fd);
-	if (device)
-		return;
-	p = anon_get(len);
-	memset(p, 0x3c, len);
-	outlast_it();
-	CHECK_EQ(first_not(p, len, 0x3c), len);
 }
 
 /* Handles, mappings and the file. */
@@ -172,8 +166,8 @@ static void all_gone_while_running_nobody_is_written_to(const void *arg)
 {
 	const struct each *e = arg;
 
-	busy_each(BUSY_EACH_NS);
-	for (int round = 0; round < 3; round++) {
+	busy_each(EACH_MS * 1000000);
+	for (int round = 0; round < 2; round++) {
 		struct sides s = sides_get(e);
 
 		memset(s.from, 0xd5, LEN);
@@ -194,8 +188,8 @@ static void killed_while_running_nobody_is_written_to(const void *arg)
 {
 	const struct each *e = arg;
 
-	busy_each(BUSY_EACH_NS);
-	for (int round = 0; round < 3; round++) {
+	busy_each(EACH_MS * 1000000);
+	for (int round = 0; round < 2; round++) {
 		struct gate ready;
 		pid_t pid;
 
