@@ -2,7 +2,7 @@
 """The classic mistakes of drivers that map memory, one for each row of "What goes wrong" in docs/technique-*.md that can be
 built in.  What they look like is in these chapters: docs/symptoms."""
 
-from mutant import IOMMU, SWIOTLB, Mutant, guest, qtest
+from mutant import IOMMU, SWIOTLB, Mutant, guest
 
 _MMAP = "kernel/mmap.c"
 _BAR = "kernel/map_bar.c"
@@ -56,11 +56,6 @@ MUTANTS = (
            "\tif (!ret)\n\t\tvma->vm_ops = &vm_ops_mmap[kind_of(buf->tech, &verdict)];",
            "\tif (!ret && buf->tech->fault)\n\t\tvma->vm_ops = &vm_ops_mmap[kind_of(buf->tech, &verdict)];",
            guest("unbind_with_everything_mapped_touch_is_sigbus")),
-    Mutant("registers_prefetchable", "qemu-device/overlay/hw/mmapdemo/mmapdemo.c",
-           "pci_register_bar(pdev, MMAPDEMO_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,",
-           "pci_register_bar(pdev, MMAPDEMO_BAR_REGS, PCI_BASE_ADDRESS_MEM_PREFETCH,",
-           qtest("regs/identity"),
-           "registers in a prefetchable BAR"),
 
     # --- bar-fault, bar-huge -----------------------------------------------------------------------
     Mutant("fault_during_reset", "kernel/map_bar_fault.c",

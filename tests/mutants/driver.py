@@ -206,7 +206,7 @@ MUTANTS = (
     Mutant("window_rounded_to_pages", "kernel/window.c",
            "MMAPDEMO_WREG(w->index, LEN), w->len);",
            "MMAPDEMO_WREG(w->index, LEN), ALIGN(w->len + 1, PAGE_SIZE));",
-           guest("queue_hostile_garbage_noncontig_harms_nobody")),
+           guest("window_vmalloc_pages_parts_of_any_place_and_length_are_reached")),
     Mutant("freed_while_the_device_writes", "kernel/buf.c",
            "\t\tret = -ENOENT;\n\tmmapdemo_buf_put(buf);\n\treturn ret;\n}\n\n/* The caller never learnt of it. */",
            "\t\tret = -ENOENT;\n\tdown_read(&mf->mdev->res_lock);\n\tif (!ret)\n\t\tbuf_release(buf);\n"
