@@ -37,6 +37,7 @@ struct attachment {
 	struct device *dev;
 	struct sg_table sgt;
 	bool mapped;
+	enum dma_data_direction dir;	/* as it is mapped */
 };
 
 /* --- pages ------------------------------------------------------------------------------------- */
@@ -132,6 +133,7 @@ static struct sg_table *export_map(struct dma_buf_attachment *attach, enum dma_d
 		return ERR_PTR(ret);
 	mutex_lock(&e->lock);
 	a->mapped = true;
+	a->dir = dir;
 	mutex_unlock(&e->lock);
 	return &a->sgt;
 }
@@ -150,7 +152,12 @@ static void export_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt
 
 /* --- the CPU ------------------------------------------------------------------------------------ */
 
-/* Our own device needs none of it: DMA_SUBMIT does it, windows are over memory that needs none. */
+/*
+ * In the direction in which each is mapped, not that in which the CPU is going to use it: that is
+ * what the DMA API knows, and bounce buffers are copied the way they were made for.
+ *
+ * Our own device needs none of it: DMA_SUBMIT does it, windows are over memory that needs none.
+ */
 static int export_begin_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	struct export *e = dmabuf->priv;
@@ -159,7 +166,7 @@ static int export_begin_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
 	mutex_lock(&e->lock);
 	list_for_each_entry(a, &e->attachments, node) {
 		if (a->mapped)
-			dma_sync_sgtable_for_cpu(a->dev, &a->sgt, dir);
+			dma_sync_sgtable_for_cpu(a->dev, &a->sgt, a->dir);
 	}
 	mutex_unlock(&e->lock);
 	return 0;
@@ -173,7 +180,7 @@ static int export_end_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
 	mutex_lock(&e->lock);
 	list_for_each_entry(a, &e->attachments, node) {
 		if (a->mapped)
-			dma_sync_sgtable_for_device(a->dev, &a->sgt, dir);
+			dma_sync_sgtable_for_device(a->dev, &a->sgt, a->dir);
 	}
 	mutex_unlock(&e->lock);
 	return 0;
