@@ -2,7 +2,7 @@
 /*
  * dmabuf.c - BUF_EXPORT: a dma-buf shows the buffer, for as long as it is open, and to nobody else.
  *
- * Not for: other devices that import it. There is none in these guests.
+ * Not for: other devices that import it, see dmabuf_import.c.
  */
 #include <errno.h>
 #include <linux/dma-buf.h>

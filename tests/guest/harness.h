@@ -81,6 +81,7 @@ void register_queue_submit(void);
 void register_queue_submit_wait(void);
 void register_queue_uring(void);
 void register_dmabuf(void);
+void register_dmabuf_import(void);
 void register_window_call(void);
 void register_window_reach(void);
 void register_lifetime(void);

@@ -56,6 +56,7 @@ int main(int argc, char **argv)
 	register_queue_submit_wait();
 	register_queue_uring();
 	register_dmabuf();
+	register_dmabuf_import();
 	register_window_call();
 	register_window_reach();
 	register_lifetime();
