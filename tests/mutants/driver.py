@@ -207,11 +207,6 @@ MUTANTS = (
            "MMAPDEMO_WREG(w->index, LEN), w->len);",
            "MMAPDEMO_WREG(w->index, LEN), ALIGN(w->len + 1, PAGE_SIZE));",
            guest("window_vmalloc_pages_parts_of_any_place_and_length_are_reached")),
-    Mutant("freed_while_the_device_writes", "kernel/buf.c",
-           "\t\tret = -ENOENT;\n\tmmapdemo_buf_put(buf);\n\treturn ret;\n}\n\n/* The caller never learnt of it. */",
-           "\t\tret = -ENOENT;\n\tdown_read(&mf->mdev->res_lock);\n\tif (!ret)\n\t\tbuf_release(buf);\n"
-           "\tup_read(&mf->mdev->res_lock);\n\tmmapdemo_buf_put(buf);\n\treturn ret;\n}\n\n/* The caller never learnt of it. */",
-           guest("dma_noncontig_all_gone_while_running_nobody_is_written_to")),
     Mutant("zero_taken_for_an_answer", "kernel/regs.c",
            "mmapdemo_readl(mdev, MMAPDEMO_REG_ID) == MMAPDEMO_ID;",
            "mmapdemo_readl(mdev, MMAPDEMO_REG_ID) != 0xffffffff;",
