@@ -29,6 +29,7 @@ static const struct mmb_group count_group = {
 };
 
 #define STEP		(2u << 20)
+#define MAPS		4u		/* in a round, once it is warm */
 
 static const uint32_t kinds[] = {
 	MMAPDEMO_TECH_BAR, MMAPDEMO_TECH_BAR_FAULT, MMB_FAULT_AROUND, MMAPDEMO_TECH_BAR_HUGE,
@@ -99,15 +100,23 @@ static enum mmb_rc whole_after(struct mmb_arm *arm, uint64_t ops)
 	return MMB_OK;
 }
 
-/* As a self-timed arm: one mapping a round, in a buffer of its own. */
+/*
+ * As a self-timed arm, in a buffer of its own each round. Making that clears all of BAR2, and nothing is
+ * left in the host's caches: the first mapping after it does not count, or what is shortest pays most.
+ */
 static enum mmb_rc whole_timed(struct mmb_arm *arm, uint64_t ops)
 {
+	enum mmb_rc rc = whole_before(arm, 1);
+
+	if (!rc)
+		rc = whole_run(arm, 1);
+	if (rc)
+		return rc;
+	whole_after(arm, 1);
 	for (uint64_t i = 0; i < ops; i++) {
-		enum mmb_rc rc = whole_before(arm, 1);
 		uint64_t start = mmb_now_ns(), end;
 
-		if (!rc)
-			rc = whole_run(arm, 1);
+		rc = whole_run(arm, 1);
 		end = mmb_now_ns();
 		if (rc)
 			return rc;
@@ -131,7 +140,7 @@ static struct mmb_arm *add_arm(struct mmb_case *c, uint32_t kind)
 	} else {
 		arm = mmb_arm_add(c, MMB_TEXT("P1.whole.%s", name), what, whole_timed);
 		arm->flags = MMB_ARM_SELF_TIMED;
-		arm->ops = 1;
+		arm->ops = MAPS;
 	}
 	arm->tag = kind;
 	arm->bytes = c->len;
