@@ -27,7 +27,7 @@
 #define EXIT_FAILED	1
 #define EXIT_USAGE	2
 #define EXIT_NO_DEVICE	3
-#define MAX_TESTS	2048
+#define MAX_TESTS	4096
 #define REAP_MS		5000	/* a killed process that stays longer is stuck in the kernel */
 
 struct test {
@@ -50,8 +50,10 @@ void test_add(test_fn fn, const void *arg, unsigned int limit_ms, const char *na
 	va_list ap;
 	int len;
 
-	if (num_tests == MAX_TESTS)
+	if (num_tests == MAX_TESTS) {
+		fprintf(stderr, "more than %d tests: see MAX_TESTS\n", MAX_TESTS);
 		abort();
+	}
 	va_start(ap, name);
 	len = vsnprintf(t->name, sizeof(t->name), name, ap);
 	va_end(ap);
