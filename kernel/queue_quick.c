@@ -105,7 +105,8 @@ static __always_inline bool quick_run(struct mmapdemo_file *mf, struct mmapdemo_
 	bool done;
 	int idx;
 
-	if (!num || num > MMAPDEMO_BATCH || mmapdemo_dev_enter(mdev, &idx))
+	/* No handle is what a queue has that is being made: it can still be freed without a word. */
+	if (!num || num > MMAPDEMO_BATCH || !arg->queue || mmapdemo_dev_enter(mdev, &idx))
 		return false;
 	spin_lock_irq(&slot->lock);
 	pagefault_disable();

@@ -522,6 +522,37 @@ static void submit_queues_count_as_others_do(const void *arg)
 		CHECK_OK(queue_destroy(fd, q[i]));
 }
 
+/* A queue that is being made has no handle yet: 0 is none, and names none. */
+struct nobody {
+	int fd;
+	volatile bool over;
+	u32 found;
+};
+
+static void *nobody_submits(void *arg)
+{
+	struct nobody *n = arg;
+	sqe_t nop = { .op = MMAPDEMO_OP_NOP };
+
+	while (!n->over)
+		n->found += submit_call(n->fd, 0, &nop, 1, NULL, 0, 0, 0).ret != -ENOENT;
+	return NULL;
+}
+
+static void submit_finds_no_queue_that_is_being_made(const void *arg)
+{
+	struct nobody n = { .fd = dev_open(O_RDWR) };
+	pthread_t t;
+
+	(void)arg;
+	CHECK(!pthread_create(&t, NULL, nobody_submits, &n));
+	for (int i = 0; i < 300; i++)
+		CHECK_OK(queue_destroy(n.fd, kqueue_get(n.fd, 3)));
+	n.over = true;
+	CHECK(!pthread_join(t, NULL));
+	CHECK_EQ(n.found, 0);
+}
+
 void register_queue_submit(void)
 {
 	TEST_ADD(submit_moves_the_bytes_and_reports_them);
@@ -541,4 +572,5 @@ void register_queue_submit(void)
 	TEST_ADD(submit_descriptor_is_copied_before_it_is_used);
 	TEST_ADD(submit_by_two_threads_loses_and_doubles_nothing);
 	TEST_ADD(submit_queues_count_as_others_do);
+	TEST_ADD(submit_finds_no_queue_that_is_being_made);
 }
