@@ -187,7 +187,7 @@ static void dma_stuck_is_aborted_and_the_next_runs(const void *arg)
 	u64 seq[3], start;
 
 	(void)arg;
-	watchdog_set(2 * WATCHDOG_MS);
+	watchdog_set(patience_ms(2 * WATCHDOG_MS));
 	fault_set("x-fault-dma", "\"stuck\"");
 	start = now_ns();
 	for (int i = 0; i < 3; i++)
