@@ -374,38 +374,6 @@ static void fail_nth_open(const void *arg)
 	CHECK(s.refused);
 }
 
-/*
- * The driver's probe, from the first allocation to the last. It may do without one of them, as for
- * debugfs; refused, it leaves a device that another bind takes.
- */
-static void fail_nth_bind(const void *arg)
-{
-	static const char path[] = "/sys/bus/pci/drivers/mmapdemo/";
-	struct sweep s = sweep_begin("bind");
-	char bus_id[32], unbind[96], bind[96];
-	int ret;
-
-	(void)arg;
-	snprintf(bus_id, sizeof(bus_id), "%s", dev_bus_id());
-	strf(unbind, sizeof(unbind), "%sunbind", path);
-	strf(bind, sizeof(bind), "%sbind", path);
-	file_write(unbind, bus_id);
-	while (sweep_next(&s)) {
-		int fd = CHECK_SYS(open(bind, O_WRONLY | O_CLOEXEC));
-
-		fail_arm(s.n);
-		ret = write(fd, bus_id, strlen(bus_id)) < 0 ? -errno : 0;
-		s.injected = fail_disarm();
-		close(fd);
-		sweep_judge(&s, ret);
-		if (!ret)
-			file_write(unbind, bus_id);
-	}
-	CHECK(s.refused);
-	file_write(bind, bus_id);
-	node_wait(true);
-}
-
 static void subjects_add(test_fn fn, u32 without, unsigned int limit_ms, const char *what)
 {
 	for (size_t i = 0; i < num_subjects; i++) {
@@ -428,6 +396,5 @@ int main(int argc, char **argv)
 	/* A fork has hundreds: entries that are copied, and entries that are left to a fault. */
 	test_add(fork_sweep, subject_named("bar"), 3 * LIMIT_MS, "fail_nth_fork_bar");
 	test_add(fork_sweep, subject_named("vmalloc"), 3 * LIMIT_MS, "fail_nth_fork_vmalloc");
-	TEST_ADD_SLOW(fail_nth_bind, 5 * LIMIT_MS);
 	return harness_main(argc, argv);
 }
