@@ -208,6 +208,9 @@ static void offsets_near_2_63_and_2_64_name_nothing(const void *arg)
 	for (unsigned int bit = 48; bit < 63; bit++) {
 		u64 off = o.offset ^ (1ULL << bit);
 
+		/* The only bit of its number: what is left is a standing region. */
+		if (off < 1ULL << 40)
+			continue;
 		refused(&o, PAGE, off, -ENOENT);
 	}
 }

@@ -161,8 +161,16 @@ static enum mmb_rc add_way(struct mmb_case *c, const struct way *way)
 	err = mmb_mem_alloc(c->s->dev, way->kind, way->len, &m->buf);
 	if (err == -ENODEV)
 		return MMB_GONE;
-	if (err)
+	if (err) {
 		arm->skip = mmb_mem_why(err);
+		return MMB_OK;
+	}
+	/* Not every node maps everything: /dev/mmapdemo-prepareN no coherent memory. */
+	err = mmd_map(c->s->dev, m->buf.offset, MMB_PAGE, PROT_READ | PROT_WRITE, &m->map);
+	if (err == -EOPNOTSUPP)
+		arm->skip = "this node cannot map it";
+	else if (!err)
+		mmd_unmap(&m->map);
 	return MMB_OK;
 }
 
