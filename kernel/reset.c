@@ -176,7 +176,7 @@ static pci_ers_result_t error_detected(struct pci_dev *pdev, pci_channel_state_t
 	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
 	bool answers = false;
 
-	/* Said on some platforms only; not by the recovery of PCI Express. */
+	/* Said by some platforms, and by 7.x; not by the recovery of PCI Express before. */
 	if (state == pci_channel_io_perm_failure)
 		return give_up(mdev, "the bus did not recover from an error");
 
