@@ -141,7 +141,7 @@ static void tool_watch_sees_what_others_do(const void *arg)
 	/* The pipe: what is copied and mapped must lie within the time that is watched. */
 	static const char line[] =
 		"mmapdemo map bar --len=1M --hold=8s >/dev/null & h=$!; "
-		"(sleep 1; mmapdemo copy --via=queue --len=1M --chunk=4K) >/dev/null & "
+		"(sleep 1; mmapdemo copy --via=queue -t coherent --len=1M --chunk=4K) >/dev/null & "
 		"mmapdemo watch --json --interval=6s; s=$?; kill $h; wait; exit $s";
 	static const char plain[] = "mmapdemo watch --interval=20ms --count=2 | cat";
 	struct output *o;
