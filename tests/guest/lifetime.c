@@ -540,7 +540,7 @@ static void while_regions_are_mapped_says_enodev(const void *arg)
 	for (int i = 0; i < 10; i++) {
 		int fd = dev_open(O_RDWR);
 		u64 user_page = region_get(fd, MMAPDEMO_REGION_USER_PAGE).out_offset;
-		struct mapper m[2] = { { .fd = fd, .offset = 0 }, { .fd = fd, .offset = user_page } };
+		struct mapper m[2] = { { .fd = fd }, { .fd = fd, .offset = user_page } };
 		pthread_t t[2];
 
 		for (int k = 0; k < 2; k++)

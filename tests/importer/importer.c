@@ -188,10 +188,10 @@ static int edu_dma(u64 src, u64 dst, u64 len, u32 cmd)
 	writeq(dst, edu_regs + EDU_DMA_DST);
 	writeq(len, edu_regs + EDU_DMA_COUNT);
 	writeq(cmd | EDU_CMD_START, edu_regs + EDU_DMA_CMD);
-	for (i = 0; i < EDU_WAIT_MS / 5; i++) {
+	for (i = 0; i < EDU_WAIT_MS / 20; i++) {
 		if (!(readq(edu_regs + EDU_DMA_CMD) & EDU_CMD_START))
 			return 0;
-		msleep(5);
+		msleep(20);
 	}
 	return -ETIMEDOUT;
 }
