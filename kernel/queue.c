@@ -259,14 +259,6 @@ unlock:
 	return ret;
 }
 
-/* No register is touched where the device is known to have let go of the queue already. */
-static bool queue_is_over(struct mmapdemo_dev *mdev, const struct mmapdemo_queue *q)
-{
-	lockdep_assert_held(&mdev->engine.lock);
-
-	return q->epoch != mdev->epoch || mdev->engine.stopped;
-}
-
 /*
  * Tell the device to stop looking, or see whether it has. One whose registers are switched off
  * reads as 0, and 0 is DISABLED: only who answers at all is believed.
@@ -277,7 +269,7 @@ static bool queue_disable(struct mmapdemo_queue *q, bool tell)
 	bool done;
 
 	spin_lock_irq(&mdev->engine.lock);
-	done = queue_is_over(mdev, q);
+	done = mmapdemo_queue_is_over(mdev, q);
 	if (!done) {
 		if (tell)
 			mmapdemo_writel(mdev, MMAPDEMO_QREG(q->index, CTL), MMAPDEMO_QCTL_DISABLE);
@@ -508,7 +500,12 @@ int mmapdemo_ioctl_queue_create(struct mmapdemo_file *mf, struct mmapdemo_queue_
 	return ret;
 }
 
-static struct mmapdemo_queue *queue_find(struct mmapdemo_file *mf, u32 handle)
+/**
+ * mmapdemo_queue_find() - the queue of a handle
+ * @mf: its owner; with mdev->queue_lock
+ * @handle: from QUEUE_CREATE
+ */
+struct mmapdemo_queue *mmapdemo_queue_find(struct mmapdemo_file *mf, u32 handle)
 {
 	struct mmapdemo_queue *q;
 
@@ -533,7 +530,7 @@ struct mmapdemo_queue *mmapdemo_queue_get(struct mmapdemo_file *mf, u32 handle)
 	struct mmapdemo_queue *q;
 
 	mutex_lock(&mf->mdev->queue_lock);
-	q = queue_find(mf, handle);
+	q = mmapdemo_queue_find(mf, handle);
 	if (!q)
 		q = ERR_PTR(-ENOENT);
 	else if (!q->kernel)
@@ -550,7 +547,7 @@ static struct mmapdemo_queue *queue_take(struct mmapdemo_file *mf, u32 handle)
 	struct mmapdemo_queue *q;
 
 	mutex_lock(&mf->mdev->queue_lock);
-	q = handle ? queue_find(mf, handle) :
+	q = handle ? mmapdemo_queue_find(mf, handle) :
 		     list_first_entry_or_null(&mf->queues, struct mmapdemo_queue, node);
 	if (q)
 		list_del(&q->node);
@@ -639,64 +636,4 @@ void mmapdemo_queues_drop(struct mmapdemo_file *mf)
 
 	while ((q = queue_take(mf, 0)))
 		queue_destroy(q);
-}
-
-/* --- QUEUE_INFO ------------------------------------------------------------------------------ */
-
-static int queue_read(struct mmapdemo_queue *q, struct mmapdemo_queue_info *arg)
-{
-	struct mmapdemo_dev *mdev = q->mf->mdev;
-	int ret = 0;
-
-	spin_lock_irq(&mdev->engine.lock);
-	arg->out_reset = queue_is_over(mdev, q);
-	if (arg->out_reset) {
-		arg->out_state = MMAPDEMO_QSTATE_DISABLED;
-		arg->out_error = MMAPDEMO_QERR_NONE;
-		arg->out_error_index = 0;
-		arg->out_head = 0;
-	} else {
-		arg->out_state = mmapdemo_readl(mdev, MMAPDEMO_QREG(q->index, STATE));
-		arg->out_error = mmapdemo_readl(mdev, MMAPDEMO_QREG(q->index, ERROR));
-		arg->out_error_index = mmapdemo_readl(mdev, MMAPDEMO_QREG(q->index, ERROR_INDEX));
-		arg->out_head = mmapdemo_readl(mdev, MMAPDEMO_QREG(q->index, HEAD));
-		if (!mmapdemo_hw_answers(mdev))
-			ret = -EIO;
-	}
-	spin_unlock_irq(&mdev->engine.lock);
-	return ret;
-}
-
-/**
- * mmapdemo_queue_is_stopped() - ask the device whether it still works on a queue
- * @q: handed to it; inside the gate
- *
- * A queue that lost the bus could neither write its state to memory nor send an interrupt.
- */
-bool mmapdemo_queue_is_stopped(struct mmapdemo_queue *q)
-{
-	struct mmapdemo_queue_info info;
-
-	return queue_read(q, &info) || (info.out_state != MMAPDEMO_QSTATE_RUNNING &&
-					info.out_state != MMAPDEMO_QSTATE_PAUSED);
-}
-
-int mmapdemo_ioctl_queue_info(struct mmapdemo_file *mf, struct mmapdemo_queue_info *arg)
-{
-	struct mmapdemo_dev *mdev = mf->mdev;
-	struct mmapdemo_queue *q;
-	int ret = -ENOENT;
-
-	if (!mdev->num_queues)
-		return -EOPNOTSUPP;
-	mutex_lock(&mdev->queue_lock);
-	q = queue_find(mf, arg->queue);
-	if (q) {
-		arg->out_log2n = q->log2n;
-		arg->out_index = q->index;
-		arg->out_irqs = atomic64_read(&q->num_irqs);
-		ret = queue_read(q, arg);
-	}
-	mutex_unlock(&mdev->queue_lock);
-	return ret;
 }

@@ -104,8 +104,10 @@ void mmapdemo_queues_lost(struct mmapdemo_dev *mdev);
 void mmapdemo_queues_wake(struct mmapdemo_dev *mdev);
 void mmapdemo_queues_drop(struct mmapdemo_file *mf);
 void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index);
+struct mmapdemo_queue *mmapdemo_queue_find(struct mmapdemo_file *mf, u32 handle);
 struct mmapdemo_queue *mmapdemo_queue_get(struct mmapdemo_file *mf, u32 handle);
 void mmapdemo_queue_put(struct mmapdemo_queue *q);
+bool mmapdemo_queue_is_over(struct mmapdemo_dev *mdev, const struct mmapdemo_queue *q);
 bool mmapdemo_queue_is_stopped(struct mmapdemo_queue *q);
 
 static inline struct mmapdemo_slot *mmapdemo_queue_slot(const struct mmapdemo_queue *q)
