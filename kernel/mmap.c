@@ -376,6 +376,22 @@ unsigned long mmapdemo_get_unmapped_area(struct file *file, unsigned long addr, 
 /* --- mmap(2) on the second node --------------------------------------------------------------- */
 
 #ifdef HAVE_MMAP_PREPARE
+/* NULL: dma_mmap_coherent() has no form for a descriptor, and is not made to be called later. */
+static const struct vm_operations_struct *prepared_ops(const struct mmapdemo_technique *tech,
+						       const struct mmapdemo_verdict *verdict)
+{
+	return tech->id == MMAPDEMO_TECH_COHERENT ? NULL : &vm_ops_prepared[kind_of(tech, verdict)];
+}
+
+/* Other operations call a handler that a technique may not have, other flags permit too much. */
+static bool is_prepared_for(const struct vm_area_struct *vma, const struct mmapdemo_technique *tech,
+			    const struct mmapdemo_verdict *verdict)
+{
+	return vma->vm_ops == prepared_ops(tech, verdict) &&
+	       !(vma->vm_flags & flags_refused(verdict)) &&
+	       !(~vma->vm_flags & flags_added(verdict));
+}
+
 /*
  * .mmap_prepare says what a mapping would be, and must leave nothing behind: between it and .mapped
  * the core may fail, and tells nobody. So everything that counts or holds something is here, where
@@ -407,6 +423,8 @@ static int vm_mapped(unsigned long start, unsigned long end, pgoff_t pgoff,
 		goto exit;
 	}
 	ret = map_check(mf, buf, off, end - start, vma->vm_flags, &verdict);
+	if (!ret && !is_prepared_for(vma, buf->tech, &verdict))
+		ret = -ENOENT;
 	if (!ret)
 		ret = map_fill(mf, buf, vma, off, &verdict);
 	if (!ret)
@@ -420,6 +438,7 @@ exit:
 int mmapdemo_mmap_prepare(struct vm_area_desc *desc)
 {
 	struct mmapdemo_file *mf = desc->file->private_data;
+	const struct vm_operations_struct *ops = NULL;
 	struct mmapdemo_verdict verdict;
 	struct mmapdemo_buf *buf;
 	int idx, ret;
@@ -435,14 +454,15 @@ int mmapdemo_mmap_prepare(struct vm_area_desc *desc)
 	}
 	ret = map_check(mf, buf, off, vma_desc_size(desc), vma_flags_to_legacy(desc->vma_flags),
 			&verdict);
-	/* dma_mmap_coherent() has no form for a descriptor, and is not made to be called later. */
-	if (!ret && buf->tech->id == MMAPDEMO_TECH_COHERENT)
-		ret = -EOPNOTSUPP;
+	if (!ret) {
+		ops = prepared_ops(buf->tech, &verdict);
+		ret = ops ? 0 : -EOPNOTSUPP;
+	}
 	if (!ret) {
 		vma_desc_clear_flags_mask(desc, legacy_to_vma_flags(flags_refused(&verdict)));
 		/* With VM_DONTEXPAND: never merged with a neighbour, so .mapped is called each time. */
 		vma_desc_set_flags_mask(desc, legacy_to_vma_flags(flags_added(&verdict)));
-		desc->vm_ops = &vm_ops_prepared[kind_of(buf->tech, &verdict)];
+		desc->vm_ops = ops;
 		/* Nothing yet for .close to give back. */
 		desc->private_data = NULL;
 	}
