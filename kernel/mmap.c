@@ -530,8 +530,9 @@ static void mm_is_linked(struct mmapdemo_dev *mdev, struct mm_struct *mm)
  * as long as it likes.
  *
  * Nothing comes back: entries made in .mmap have no fault handler, the handlers there are make theirs
- * inside the gate (of device memory: inside mem->lock, where a reset has to come by), and fork copies from entries that are gone (a child's VMA is linked behind its parent's
- * before anything is copied into it).
+ * inside the gate (of device memory: inside mem->lock, where a reset has to come by), and fork copies
+ * from entries that are gone (a child's VMA is linked behind its parent's before anything is copied
+ * into it).
  */
 static void wait_for_linking(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf)
 {
