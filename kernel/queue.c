@@ -100,7 +100,7 @@ void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index)
 }
 
 /**
- * mmapdemo_queues_wake() - who sleeps on the eventfd of a queue is to look
+ * mmapdemo_queues_wake() - who sleeps on the eventfd of a queue, or in a call, is to look
  * @mdev: the device, which is going away
  */
 void mmapdemo_queues_wake(struct mmapdemo_dev *mdev)
@@ -111,8 +111,10 @@ void mmapdemo_queues_wake(struct mmapdemo_dev *mdev)
 		struct mmapdemo_slot *slot = &mdev->slots[i];
 
 		spin_lock_irq(&slot->lock);
-		if (slot->queue)
+		if (slot->queue) {
 			queue_signal(slot->queue);
+			wake_up_all(&slot->queue->turn_wait);
+		}
 		spin_unlock_irq(&slot->lock);
 	}
 }
@@ -566,6 +568,7 @@ static void queue_close(struct mmapdemo_queue *q)
 	spin_lock_irq(&slot->lock);
 	q->over = -ENOENT;
 	wake_up_all(&q->wait);
+	wake_up_all(&q->turn_wait);
 	wait_event_lock_irq(q->turn_wait, q->turn != MMAPDEMO_TURN_QUICK, slot->lock);
 	spin_unlock_irq(&slot->lock);
 }

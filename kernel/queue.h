@@ -45,7 +45,7 @@ struct mmapdemo_queue {
 	/* The rings' memory, and what follows: slot->lock */
 	bool by_uring;			/* head .. tail are commands of io_uring, cmds says whose */
 	u8 turn;			/* enum mmapdemo_turn */
-	wait_queue_head_t turn_wait;	/* for it to be free */
+	wait_queue_head_t turn_wait;	/* for it, see turn_grant(); and for a quick one to end */
 	struct mmapdemo_batch *batch;	/* MMAPDEMO_TURN_CALL */
 	wait_queue_head_t wait;		/* for completions, or the end */
 	u32 num_sleepers;
@@ -121,7 +121,7 @@ static inline struct mmapdemo_slot *mmapdemo_slot_hint(const struct mmapdemo_fil
 	return READ_ONCE(mf->slot_hints[handle % MMAPDEMO_SLOT_HINTS]);
 }
 
-/* The next one may have it. */
+/* The next one has it, or may have it. */
 static inline void mmapdemo_turn_end(struct mmapdemo_queue *q)
 {
 	lockdep_assert_held(&mmapdemo_queue_slot(q)->lock);

@@ -136,18 +136,80 @@ static int ring_visit(struct mmapdemo_queue *q, struct visit *v)
 
 /* --- QUEUE_SUBMIT: turns ------------------------------------------------------------------------- */
 
+/* A call that waits for its turn, on its stack. */
+struct turn_waiter {
+	struct wait_queue_entry entry;	/* in q->turn_wait */
+	struct mmapdemo_queue *q;
+	bool granted;			/* slot->lock */
+};
+
+/*
+ * Whoever ends a turn gives it to the first who waits: a thread that comes back at once, as quick ones do,
+ * would have it again before another has woken up. Returns 1 if that was so, and nobody else is woken.
+ */
+static int turn_grant(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	struct turn_waiter *w = container_of(entry, struct turn_waiter, entry);
+
+	if (w->q->turn == MMAPDEMO_TURN_FREE) {
+		w->q->turn = MMAPDEMO_TURN_CALL;
+		w->granted = true;
+		list_del_init(&entry->entry);
+	}
+	default_wake_function(entry, mode, flags, key);
+	return w->granted;
+}
+
+/* Who has the turn can be in user memory for as long as he likes: others need not wait for the end of that. */
+static int turn_refused(const struct mmapdemo_queue *q)
+{
+	if (mmapdemo_dev_gone(q->mf->mdev))
+		return -ENODEV;
+	if (q->over == -ENOENT)
+		return -ENOENT;
+	return signal_pending(current) ? -EINTR : 0;
+}
+
+/* Comes and goes with slot->lock. */
+static int turn_wait(struct mmapdemo_queue *q)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+	struct turn_waiter w = { .q = q };
+	int ret = 0;
+
+	init_waitqueue_func_entry(&w.entry, turn_grant);
+	w.entry.private = current;
+	/* At the end; queue_close() waits at the beginning, and is woken as well. */
+	add_wait_queue_exclusive(&q->turn_wait, &w.entry);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (w.granted)
+			break;
+		ret = turn_refused(q);
+		if (ret)
+			break;
+		spin_unlock_irq(&slot->lock);
+		schedule();
+		spin_lock_irq(&slot->lock);
+	}
+	__set_current_state(TASK_RUNNING);
+	remove_wait_queue(&q->turn_wait, &w.entry);
+	return ret;
+}
+
+/* Free: so nobody waits. */
 static int turn_begin(struct mmapdemo_queue *q)
 {
 	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
-	int ret;
+	int ret = 0;
 
 	spin_lock_irq(&slot->lock);
-	ret = wait_event_interruptible_lock_irq(q->turn_wait, q->turn == MMAPDEMO_TURN_FREE,
-						slot->lock);
-	if (!ret)
+	if (q->turn == MMAPDEMO_TURN_FREE)
 		q->turn = MMAPDEMO_TURN_CALL;
+	else
+		ret = turn_wait(q);
 	spin_unlock_irq(&slot->lock);
-	return ret ? -EINTR : 0;
+	return ret;
 }
 
 static void turn_end(struct mmapdemo_queue *q)
@@ -356,18 +418,20 @@ static int call_collect_all(struct mmapdemo_queue *q, struct mmapdemo_queue_subm
 		if (ret && ret != -ETIME)
 			return ret;
 		sure = ret;
-		if (turn_begin(q))
-			return -EINTR;
+		ret = turn_begin(q);
+		if (ret)
+			return ret;
 	}
 }
 
 static int call_run(struct mmapdemo_queue *q, struct mmapdemo_queue_submit *arg)
 {
 	int put = 0;
-	int ret = 0;
+	int ret;
 
-	if (turn_begin(q))
-		return -EINTR;
+	ret = turn_begin(q);
+	if (ret)
+		return ret;
 	if (arg->out_submitted < arg->num)
 		ret = call_put(q, arg, &put);
 	/* Nothing could be submitted for a reason other than that there is no room, or never again. */

@@ -79,6 +79,7 @@ void register_queue_hostile(void);
 void register_queue_garbage(void);
 void register_queue_submit(void);
 void register_queue_submit_wait(void);
+void register_queue_turn(void);
 void register_queue_uring(void);
 void register_dmabuf(void);
 void register_dmabuf_import(void);

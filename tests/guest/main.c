@@ -54,6 +54,7 @@ int main(int argc, char **argv)
 	register_queue_garbage();
 	register_queue_submit();
 	register_queue_submit_wait();
+	register_queue_turn();
 	register_queue_uring();
 	register_dmabuf();
 	register_dmabuf_import();
