@@ -9,7 +9,8 @@ import traceback
 from . import guest, kernels, machine, paths, qtest as qtests, schedule, session, tap
 
 SHOWN_FAILURES = 40
-# Of a guest beside which builds and other guests run: its time limits are twice what they are otherwise.
+# Of a guest beside which builds and other guests run: its time limits are twice what they are otherwise, but for what is
+# promised.
 BESIDE_OTHERS = {"MMAPDEMO_TEST_SCALE": "2"}
 
 
