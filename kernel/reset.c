@@ -166,6 +166,15 @@ static pci_ers_result_t give_up(struct mmapdemo_dev *mdev, const char *why)
 	return PCI_ERS_RESULT_DISCONNECT;
 }
 
+/* @hears: its registers are there, and it is told to stop by them. */
+static void error_begin(struct mmapdemo_dev *mdev, bool hears)
+{
+	mdev->recovering = true;
+	if (!hears)
+		mmapdemo_engine_offline(mdev, true);
+	reset_begin(mdev);
+}
+
 /*
  * It is not known what was lost: a write to a register, a part of a transfer, a completion. So
  * nothing goes on. When this returns all calls are answered with EIO, and no register is touched
@@ -180,10 +189,7 @@ static pci_ers_result_t error_detected(struct pci_dev *pdev, pci_channel_state_t
 	if (state == pci_channel_io_perm_failure)
 		return give_up(mdev, "the bus did not recover from an error");
 
-	mdev->recovering = true;
-	if (state == pci_channel_io_frozen)
-		mmapdemo_engine_offline(mdev, true);
-	reset_begin(mdev);
+	error_begin(mdev, state == pci_channel_io_normal);
 	if (state == pci_channel_io_normal) {
 		answers = mmapdemo_hw_answers(mdev);
 		mmapdemo_engine_offline(mdev, true);
@@ -207,6 +213,9 @@ static pci_ers_result_t slot_reset(struct pci_dev *pdev)
 {
 	struct mmapdemo_dev *mdev = pci_get_drvdata(pdev);
 
+	/* Bound in between: to this binding it happens now. Else it would go on, and without the bus. */
+	if (!mdev->recovering)
+		error_begin(mdev, false);
 	pci_load_saved_state(pdev, mdev->config);
 	pci_restore_state(pdev);
 	if (mmapdemo_hw_selftest(mdev))
