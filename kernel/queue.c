@@ -425,6 +425,16 @@ static void queue_publish(struct mmapdemo_queue *q)
 	mutex_unlock(&mf->mdev->queue_lock);
 }
 
+/* From here on QUEUE_SUBMIT may find it, see queue_quick.c: all of it is there. */
+static void handle_set(struct mmapdemo_queue *q, u32 handle)
+{
+	struct mmapdemo_slot *slot = mmapdemo_queue_slot(q);
+
+	spin_lock_irq(&slot->lock);
+	q->handle = handle;
+	spin_unlock_irq(&slot->lock);
+}
+
 static int queue_setup(struct mmapdemo_queue *q, u64 ring_len)
 {
 	int ret;
@@ -478,7 +488,7 @@ static int queue_create_gated(struct mmapdemo_file *mf, struct mmapdemo_queue_cr
 		return ret;
 	}
 	/* The ring's number is nobody else's, as long as it is mapped even if the queue is gone. */
-	q->handle = mmapdemo_id_to_handle(q->ring->id);
+	handle_set(q, mmapdemo_id_to_handle(q->ring->id));
 	arg->out_queue = q->handle;
 	arg->out_irq_gap_ns = gap;
 	arg->out_ring_len = q->kernel ? 0 : len;
