@@ -259,9 +259,12 @@ static void bus_error_without_recovery_is_the_end(const void *arg)
 	}
 }
 
-static void is_refused(int ret)
+/* First one, then for good the other. */
+static void is_refused(int ret, bool *gone)
 {
-	CHECKF(ret == -EIO || ret == -ENODEV, "%s, wanted EIO or ENODEV", errno_word(ret));
+	CHECKF(ret == -ENODEV || (ret == -EIO && !*gone), "%s, wanted %s", errno_word(ret),
+	       *gone ? "ENODEV" : "EIO or ENODEV");
+	*gone = ret == -ENODEV;
 }
 
 /*
@@ -274,10 +277,13 @@ static void bus_error_without_an_end_holds_nobody_up(const void *arg)
 	u64 end = now_ns() + GONE_MS * 1000000ULL;
 	struct mmapdemo_dma_submit s = { .direction = MMAPDEMO_DMA_TO_DEVICE, .len = PAGE };
 	struct mmapdemo_queue_create c;
+	struct mmapdemo_queue_info info;
 	struct neighbour first, n;
 	struct mmapdemo_region_info r;
-	char id[32];
+	bool gone = false;
 	u64 value, start;
+	char id[32];
+	int ret;
 
 	(void)arg;
 	bus_error_require();
@@ -297,10 +303,15 @@ static void bus_error_without_an_end_holds_nobody_up(const void *arg)
 	/* Until the kernel has given up, and after that. */
 	for (int i = 0; i < 4; i++) {
 		start = now_ns();
-		is_refused(reg_try_read(n.fd, MMAPDEMO_REG_ID, 4, &value));
-		is_refused(map_try(n.fd, PAGE, PROT_READ, MAP_SHARED, r.out_offset, NULL));
-		is_refused(queue_try_create(n.fd, 3, -1, &c));
-		is_refused(dma_submit(n.fd, &s));
+		is_refused(reg_try_read(n.fd, MMAPDEMO_REG_ID, 4, &value), &gone);
+		is_refused(map_try(n.fd, PAGE, PROT_READ, MAP_SHARED, r.out_offset, NULL), &gone);
+		is_refused(queue_try_create(n.fd, 3, -1, &c), &gone);
+		is_refused(dma_submit(n.fd, &s), &gone);
+		ret = queue_try_info(n.fd, n.q.c.out_queue, &info);
+		if (ret)
+			is_refused(ret, &gone);
+		else
+			CHECK_EQ(info.out_reset, 1);
 		CHECK(now_ns() - start < promise_ms(1000) * 1000000ULL);
 		neighbour_check(&first);
 		sleep_ms(500);
