@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +85,16 @@ unsigned int pci_remove(void)
 
 	node_wait(false);
 	return ms;
+}
+
+bool kernel_is_before(unsigned int major, unsigned int minor)
+{
+	unsigned int is_major, is_minor;
+	struct utsname u;
+
+	CHECK_SYS(uname(&u));
+	CHECKF(sscanf(u.release, "%u.%u", &is_major, &is_minor) == 2, "Linux %s?", u.release);
+	return is_major < major || (is_major == major && is_minor < minor);
 }
 
 void pci_rescan(void)

@@ -10,6 +10,9 @@
 
 #include "harness.h"
 
+/* A version of the kernel that runs, before that one? */
+bool kernel_is_before(unsigned int major, unsigned int minor);
+
 unsigned int driver_unbind(void);
 void driver_bind(void);
 unsigned int pci_remove(void);

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "busy.h"
@@ -28,14 +27,10 @@
 static void pin_of_untouched_memory_is_the_process_s(const void *arg)
 {
 	struct pinner p = pinner_get();
-	unsigned int major, minor;
-	struct utsname u;
 
 	(void)arg;
-	CHECK_SYS(uname(&u));
-	CHECK_EQ(sscanf(u.release, "%u.%u", &major, &minor), 2);
-	if (major < 6 || (major == 6 && minor < 2))
-		test_skip("%s pins the page of zeroes for who only reads", u.release);
+	if (kernel_is_before(6, 2))
+		test_skip("this kernel pins the page of zeroes for who only reads");
 	for (u32 flags = 0; flags <= MMAPDEMO_PIN_READ_ONLY; flags++) {
 		char *m = CHECK_SYS(mmap(NULL, LEN, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 		u32 handle;

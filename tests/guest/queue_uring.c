@@ -8,13 +8,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "busy.h"
 #include "kqueue.h"
 #include "lifetime.h"
+#include "machine.h"
 #include "submit.h"
 
 #define LOG2N	4
@@ -336,13 +336,8 @@ static void uring_commands_end_when_the_device_goes(const void *arg)
 /* Before 6.7 a driver does not learn that a ring is closed, and its commands wait for the device. */
 static void cancel_require(void)
 {
-	unsigned int major, minor;
-	struct utsname u;
-
-	CHECK_SYS(uname(&u));
-	CHECK_EQ(sscanf(u.release, "%u.%u", &major, &minor), 2);
-	if (major < 6 || (major == 6 && minor < 7))
-		test_skip("%s does not cancel commands of drivers", u.release);
+	if (kernel_is_before(6, 7))
+		test_skip("this kernel does not cancel commands of drivers");
 }
 
 /* The node is free: nobody has it open any more. */
