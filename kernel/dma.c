@@ -21,8 +21,8 @@
 #include "mmapdemo_priv.h"
 #include "trace.h"
 
-static unsigned int dma_timeout_ms = 1000;
-module_param(dma_timeout_ms, uint, 0644);
+unsigned int mmapdemo_dma_timeout_ms = 1000;
+module_param_named(dma_timeout_ms, mmapdemo_dma_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(dma_timeout_ms, "a transfer that takes longer is aborted (1000)");
 
 static struct mmapdemo_dev *engine_dev(struct mmapdemo_engine *engine)
@@ -271,7 +271,8 @@ static void engine_next(struct mmapdemo_engine *engine)
 		x->state = MMAPDEMO_XFER_RUNNING;
 		engine->cur = x;
 		engine->cur_irq = x->want_irq || !list_empty(&engine->fifo);
-		engine->cur_expires = jiffies + msecs_to_jiffies(READ_ONCE(dma_timeout_ms));
+		engine->cur_expires = jiffies +
+				      msecs_to_jiffies(READ_ONCE(mmapdemo_dma_timeout_ms));
 		/* Looks at cur_expires when it runs: one timer for many transfers. */
 		if (!delayed_work_pending(&engine->watchdog))
 			schedule_delayed_work(&engine->watchdog, engine->cur_expires - jiffies);
@@ -595,6 +596,7 @@ void mmapdemo_engine_reset_done(struct mmapdemo_dev *mdev)
 		mmapdemo_writel(mdev, MMAPDEMO_REG_IRQ_ENABLE, MMAPDEMO_IRQ_ALL);
 	drain = mmapdemo_engine_reap(mdev);
 	spin_unlock_irq(&engine->lock);
+	mmapdemo_dmaengine_wake(mdev);
 	if (drain)
 		mmapdemo_engine_drain(mdev);
 }

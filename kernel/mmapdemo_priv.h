@@ -26,8 +26,13 @@
  *   engine->lock              (irq) the DMA engine, all transfers, eventfds; a queue or window is
  *                             handed to the device or taken back, which no reset may split
  *   slot->lock                (irq) whom an interrupt of a queue is for; the rings of a queue that
- *                             the driver keeps to itself, and who waits for what is in them
+ *                             the driver keeps to itself, and who waits for what is in them; the
+ *                             dmaengine channel
  *   mdev->buf_lock, map_lock, xa_lock of mdev->objects    lists and counts; nothing inside
+ *
+ * Clients of the dmaengine channel call with locks of their own held, in any context: the gate, then
+ * engine->lock and slot->lock are all that is taken there. The core of dmaengine holds its
+ * dma_list_mutex around the first and the last use of a channel: outside of all of the above.
  */
 #ifndef MMAPDEMO_PRIV_H
 #define MMAPDEMO_PRIV_H
@@ -64,6 +69,7 @@ struct dma_buf;
 struct eventfd_ctx;
 struct io_uring_cmd;
 struct mmapdemo_buf;
+struct mmapdemo_channel;
 struct mmapdemo_file;
 struct mmapdemo_queue;
 struct mmapdemo_xfer;
@@ -189,6 +195,7 @@ struct mmapdemo_dev {
 	u32 next_window;
 	struct ida domains;
 	bool lists_freed;		/* the driver is being unbound */
+	struct mmapdemo_channel *channel; /* of the dmaengine subsystem; NULL: none */
 
 	/* The mappings of all files live in its address space, and are found there by offset. */
 	struct inode *inode;
@@ -435,6 +442,8 @@ void mmapdemo_engine_drain(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_defer(struct mmapdemo_dev *mdev);
 void mmapdemo_engine_irq(struct mmapdemo_dev *mdev);
 
+extern unsigned int mmapdemo_dma_timeout_ms;
+
 extern unsigned int mmapdemo_max_xfers;
 
 void mmapdemo_xfers_drop(struct mmapdemo_file *mf);
@@ -456,6 +465,32 @@ void mmapdemo_ioctl_buf_export_undo(struct mmapdemo_file *mf,
 				    struct mmapdemo_buf_export_call *call);
 void mmapdemo_ioctl_buf_export_commit(struct mmapdemo_file *mf,
 				      struct mmapdemo_buf_export_call *call);
+
+/* --- channel.c ------------------------------------------------------------------------------- */
+
+#if IS_ENABLED(CONFIG_DMA_ENGINE)
+int mmapdemo_dmaengine_init(struct mmapdemo_dev *mdev);
+void mmapdemo_dmaengine_stop(struct mmapdemo_dev *mdev);
+void mmapdemo_dmaengine_wake(struct mmapdemo_dev *mdev);
+void mmapdemo_dmaengine_exit(void);
+#else
+static inline int mmapdemo_dmaengine_init(struct mmapdemo_dev *mdev)
+{
+	return 0;
+}
+
+static inline void mmapdemo_dmaengine_stop(struct mmapdemo_dev *mdev)
+{
+}
+
+static inline void mmapdemo_dmaengine_wake(struct mmapdemo_dev *mdev)
+{
+}
+
+static inline void mmapdemo_dmaengine_exit(void)
+{
+}
+#endif
 
 /* --- irq.c, sysfs.c, debugfs.c ------------------------------------------------------------ */
 

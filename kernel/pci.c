@@ -54,6 +54,7 @@ static void end_use(struct mmapdemo_dev *mdev)
 	/* Who slept is awake and leaves; who was on the way sees `gone`. Pairs with dev_enter(). */
 	synchronize_srcu(&mdev->gate);
 	mmapdemo_engine_stop(mdev);
+	mmapdemo_dmaengine_stop(mdev);
 	mmapdemo_maps_revoke(mdev);
 }
 
@@ -236,6 +237,7 @@ static int mmapdemo_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	      mmapdemo_queues_init(mdev) ?:
 	      create_regions(mdev) ?:
 	      start_engine(mdev) ?:
+	      mmapdemo_dmaengine_init(mdev) ?:
 	      add_node(mdev);
 	if (ret)
 		return ret;
@@ -306,6 +308,7 @@ module_init(mmapdemo_init);
 static void __exit mmapdemo_exit(void)
 {
 	pci_unregister_driver(&mmapdemo_driver);
+	mmapdemo_dmaengine_exit();
 	mmapdemo_debugfs_exit();
 	mmapdemo_cdev_exit();
 }

@@ -31,38 +31,6 @@ MODULE_PARM_DESC(queue_irq_gap_ns, "least time between two interrupts of a queue
 
 /* --- the device ----------------------------------------------------------------------------- */
 
-/* What there is, before the first file is opened. */
-int mmapdemo_queues_init(struct mmapdemo_dev *mdev)
-{
-	u64 room = pci_resource_len(mdev->pdev, MMAPDEMO_BAR_REGS) - MMAPDEMO_WINDOW_TABLE;
-	u32 caps, windows;
-
-	if (!mdev->doorbells.size)
-		return 0;
-	windows = mmapdemo_readl(mdev, MMAPDEMO_REG_WINDOW_COUNT);
-	if (!windows || windows > MMAPDEMO_WINDOW_COUNT_MAX ||
-	    windows * MMAPDEMO_WINDOW_STRIDE > room)
-		return dev_err_probe(&mdev->pdev->dev, -ENODEV,
-				     "WINDOW_COUNT is %u, and BAR0 has room for %llu\n", windows,
-				     room / MMAPDEMO_WINDOW_STRIDE);
-	mdev->num_queues = mdev->doorbells.size / MMAPDEMO_DOORBELL_STRIDE;
-	mdev->num_windows = windows;
-
-	caps = mmapdemo_readl(mdev, MMAPDEMO_REG_QUEUE_CAPS);
-	mdev->queue_log2n_min = caps & MMAPDEMO_QUEUE_CAPS_LOG2N_MIN;
-	mdev->queue_log2n_max = (caps & MMAPDEMO_QUEUE_CAPS_LOG2N_MAX) >>
-				MMAPDEMO_QUEUE_CAPS_LOG2N_MAX_SHIFT;
-	caps = mmapdemo_readl(mdev, MMAPDEMO_REG_WINDOW_CAPS);
-	mdev->window_shift_max = (caps & MMAPDEMO_WINDOW_CAPS_SHIFT_MAX) >>
-				 MMAPDEMO_WINDOW_CAPS_SHIFT_MAX_SHIFT;
-	mdev->window_kinds = (caps & MMAPDEMO_WINDOW_CAPS_KINDS) >>
-			     MMAPDEMO_WINDOW_CAPS_KINDS_SHIFT;
-	mdev->queue_max_len = mmapdemo_readl(mdev, MMAPDEMO_REG_QUEUE_MAX_LEN);
-	mdev->queue_max_list = mmapdemo_readl(mdev, MMAPDEMO_REG_QUEUE_MAX_LIST);
-	mdev->engine_kind = mmapdemo_readl(mdev, MMAPDEMO_REG_ENGINE);
-	return 0;
-}
-
 /* Has the device let go of what was made at @epoch, without having been asked? */
 bool mmapdemo_epoch_is_over(struct mmapdemo_dev *mdev, u32 epoch)
 {
@@ -82,6 +50,8 @@ static void queue_signal(struct mmapdemo_queue *q)
 		eventfd_signal(q->eventfd);
 	if (q->kernel)
 		wake_up_all(&q->wait);
+	if (q->news)
+		q->news(q);
 }
 
 void mmapdemo_queue_irq(struct mmapdemo_dev *mdev, unsigned int index)
@@ -141,7 +111,7 @@ void mmapdemo_queues_lost(struct mmapdemo_dev *mdev)
 		spin_lock(&slot->lock);
 		q = slot->queue;
 		if (q) {
-			WRITE_ONCE(*(__le32 *)(q->ring->vaddr + MMAPDEMO_RING_STATE),
+			WRITE_ONCE(*(__le32 *)(q->words + MMAPDEMO_RING_STATE),
 				   cpu_to_le32(MMAPDEMO_QSTATE_DISABLED));
 			if (!q->over)
 				q->over = err;
@@ -153,7 +123,8 @@ void mmapdemo_queues_lost(struct mmapdemo_dev *mdev)
 	trace_mmapdemo_queues_lost(mdev);
 }
 
-static void slot_set(struct mmapdemo_dev *mdev, u32 index, struct mmapdemo_queue *q)
+/* Whom the interrupts of queue @index are for; NULL: nobody. */
+void mmapdemo_slot_set(struct mmapdemo_dev *mdev, u32 index, struct mmapdemo_queue *q)
 {
 	struct mmapdemo_slot *slot = &mdev->slots[index];
 
@@ -222,7 +193,7 @@ static void queue_unreserve(struct mmapdemo_queue *q)
 {
 	struct mmapdemo_dev *mdev = q->mf->mdev;
 
-	slot_set(mdev, q->index, NULL);
+	mmapdemo_slot_set(mdev, q->index, NULL);
 	mutex_lock(&mdev->queue_lock);
 	__clear_bit(q->index, mdev->queues_used);
 	q->mf->num_queues--;
@@ -231,21 +202,27 @@ static void queue_unreserve(struct mmapdemo_queue *q)
 
 /* --- to the device --------------------------------------------------------------------------- */
 
-static int queue_enable(struct mmapdemo_queue *q)
+/**
+ * mmapdemo_queue_tell() - hand a queue to the device
+ * @q: not enabled in this epoch; its memory is as the protocol has it
+ *
+ * Return: 0; -EIO, also while the device is being reset; -ENODEV.
+ */
+int mmapdemo_queue_tell(struct mmapdemo_queue *q)
 {
 	struct mmapdemo_dev *mdev = q->mf->mdev;
 	int ret;
 
-	spin_lock_irq(&mdev->engine.lock);
+	lockdep_assert_held(&mdev->engine.lock);
+
 	ret = mmapdemo_engine_ready(mdev);
 	if (ret)
-		goto unlock;
-	ret = -EIO;
+		return ret;
 	/* Otherwise ENABLE would do nothing, and look like a success with who knows what memory. */
 	if (mmapdemo_readl(mdev, MMAPDEMO_QREG(q->index, STATE)) != MMAPDEMO_QSTATE_DISABLED)
-		goto unlock;
+		return -EIO;
 	q->epoch = mdev->epoch;
-	mmapdemo_writeq(mdev, MMAPDEMO_QREG(q->index, BASE), q->ring->bus_one);
+	mmapdemo_writeq(mdev, MMAPDEMO_QREG(q->index, BASE), q->ring_bus);
 	mmapdemo_writel(mdev, MMAPDEMO_QREG(q->index, LOG2N), q->log2n);
 	mmapdemo_writel(mdev, MMAPDEMO_QREG(q->index, PD), q->mf->domain);
 	mmapdemo_writel(mdev, MMAPDEMO_QREG(q->index, VECTOR), mmapdemo_irq_vector(mdev, q->index));
@@ -254,10 +231,19 @@ static int queue_enable(struct mmapdemo_queue *q)
 	/* writel() orders it behind the stores to the ring: pairs with the device's first look. */
 	mmapdemo_writel(mdev, MMAPDEMO_QREG(q->index, CTL), MMAPDEMO_QCTL_ENABLE);
 	q->enabled = true;
-	if (mmapdemo_readl(mdev, MMAPDEMO_QREG(q->index, STATE)) == MMAPDEMO_QSTATE_RUNNING)
-		ret = 0;
-unlock:
-	spin_unlock_irq(&mdev->engine.lock);
+	if (mmapdemo_readl(mdev, MMAPDEMO_QREG(q->index, STATE)) != MMAPDEMO_QSTATE_RUNNING)
+		return -EIO;
+	return 0;
+}
+
+static int queue_enable(struct mmapdemo_queue *q)
+{
+	struct mmapdemo_engine *engine = &q->mf->mdev->engine;
+	int ret;
+
+	spin_lock_irq(&engine->lock);
+	ret = mmapdemo_queue_tell(q);
+	spin_unlock_irq(&engine->lock);
 	return ret;
 }
 
@@ -282,8 +268,13 @@ static bool queue_disable(struct mmapdemo_queue *q, bool tell)
 	return done;
 }
 
-/* Inside the gate. When it returns the device makes no use of the queue. */
-static void queue_stop(struct mmapdemo_queue *q)
+/**
+ * mmapdemo_queue_stop() - take a queue back from the device
+ * @q: enabled; inside the gate
+ *
+ * When it returns the device makes no use of the queue.
+ */
+void mmapdemo_queue_stop(struct mmapdemo_queue *q)
 {
 	struct mmapdemo_dev *mdev = q->mf->mdev;
 	unsigned long end = jiffies + HZ;
@@ -317,7 +308,7 @@ static void queue_stop_gated(struct mmapdemo_queue *q)
 		mmapdemo_engine_stop(mdev);
 		return;
 	}
-	queue_stop(q);
+	mmapdemo_queue_stop(q);
 	mmapdemo_dev_exit(mdev, idx);
 }
 
@@ -361,6 +352,7 @@ static int queue_alloc(struct mmapdemo_queue *q, u64 ring_len)
 	*(__le32 *)(part->vaddr + MMAPDEMO_RING_CQ_EVENT) = cpu_to_le32(MMAPDEMO_CQ_EVENT_QUIET);
 	q->mask = (1U << q->log2n) - 1;
 	q->words = part->vaddr;
+	q->ring_bus = part->bus_one;
 	q->sq = part->vaddr + MMAPDEMO_RING_SQ(q->log2n);
 	q->cq = part->vaddr + MMAPDEMO_RING_CQ;
 	if (q->kernel) {
@@ -444,12 +436,12 @@ static int queue_setup(struct mmapdemo_queue *q, u64 ring_len)
 		return ret;
 	ret = queue_alloc(q, ring_len);
 	if (!ret) {
-		slot_set(q->mf->mdev, q->index, q);
+		mmapdemo_slot_set(q->mf->mdev, q->index, q);
 		ret = queue_enable(q);
 	}
 	if (ret) {
 		if (q->enabled)
-			queue_stop(q);
+			mmapdemo_queue_stop(q);
 		queue_unreserve(q);
 	}
 	return ret;

@@ -29,15 +29,18 @@ struct mmapdemo_queue {
 	u32 epoch;			/* engine->lock */
 	bool enabled;			/* the device has been told of it */
 	pid_t pid;			/* of who made it; debugfs */
-	struct mmapdemo_buf *ring;	/* both with a reference */
+	struct mmapdemo_buf *ring;	/* both with a reference; NULL: of a channel, see dmaengine.c */
 	struct mmapdemo_buf *doorbell;	/* NULL: it is the driver's, as the ring is */
+	dma_addr_t ring_bus;
 	struct eventfd_ctx *eventfd;	/* slot->lock */
 	atomic64_t num_irqs;
+
+	void *words;			/* of the ring, MMAPDEMO_RING_* */
+	void (*news)(struct mmapdemo_queue *q);	/* or NULL; slot->lock is held */
 
 	/* MMAPDEMO_QUEUE_KERNEL: where things are */
 	bool kernel;
 	u32 mask;
-	void *words;			/* of the ring, MMAPDEMO_RING_* */
 	struct mmapdemo_hw_sqe *sq;
 	const struct mmapdemo_hw_cqe *cq;
 	void __iomem *doorbell_reg;
@@ -99,6 +102,9 @@ u32 mmapdemo_queues_limit(const struct mmapdemo_dev *mdev);
 int mmapdemo_queues_init(struct mmapdemo_dev *mdev);
 int mmapdemo_domain_get(struct mmapdemo_file *mf);
 void mmapdemo_domain_put(struct mmapdemo_file *mf);
+void mmapdemo_slot_set(struct mmapdemo_dev *mdev, u32 index, struct mmapdemo_queue *q);
+int mmapdemo_queue_tell(struct mmapdemo_queue *q);
+void mmapdemo_queue_stop(struct mmapdemo_queue *q);
 bool mmapdemo_epoch_is_over(struct mmapdemo_dev *mdev, u32 epoch);
 void mmapdemo_queues_lost(struct mmapdemo_dev *mdev);
 void mmapdemo_queues_wake(struct mmapdemo_dev *mdev);

@@ -93,6 +93,38 @@ void mmapdemo_hw_reset(struct mmapdemo_dev *mdev)
 	mmapdemo_queues_lost(mdev);
 }
 
+/* What there is of queues and windows, before the first file is opened. */
+int mmapdemo_queues_init(struct mmapdemo_dev *mdev)
+{
+	u64 room = pci_resource_len(mdev->pdev, MMAPDEMO_BAR_REGS) - MMAPDEMO_WINDOW_TABLE;
+	u32 caps, windows;
+
+	if (!mdev->doorbells.size)
+		return 0;
+	windows = mmapdemo_readl(mdev, MMAPDEMO_REG_WINDOW_COUNT);
+	if (!windows || windows > MMAPDEMO_WINDOW_COUNT_MAX ||
+	    windows * MMAPDEMO_WINDOW_STRIDE > room)
+		return dev_err_probe(&mdev->pdev->dev, -ENODEV,
+				     "WINDOW_COUNT is %u, and BAR0 has room for %llu\n", windows,
+				     room / MMAPDEMO_WINDOW_STRIDE);
+	mdev->num_queues = mdev->doorbells.size / MMAPDEMO_DOORBELL_STRIDE;
+	mdev->num_windows = windows;
+
+	caps = mmapdemo_readl(mdev, MMAPDEMO_REG_QUEUE_CAPS);
+	mdev->queue_log2n_min = caps & MMAPDEMO_QUEUE_CAPS_LOG2N_MIN;
+	mdev->queue_log2n_max = (caps & MMAPDEMO_QUEUE_CAPS_LOG2N_MAX) >>
+				MMAPDEMO_QUEUE_CAPS_LOG2N_MAX_SHIFT;
+	caps = mmapdemo_readl(mdev, MMAPDEMO_REG_WINDOW_CAPS);
+	mdev->window_shift_max = (caps & MMAPDEMO_WINDOW_CAPS_SHIFT_MAX) >>
+				 MMAPDEMO_WINDOW_CAPS_SHIFT_MAX_SHIFT;
+	mdev->window_kinds = (caps & MMAPDEMO_WINDOW_CAPS_KINDS) >>
+			     MMAPDEMO_WINDOW_CAPS_KINDS_SHIFT;
+	mdev->queue_max_len = mmapdemo_readl(mdev, MMAPDEMO_REG_QUEUE_MAX_LEN);
+	mdev->queue_max_list = mmapdemo_readl(mdev, MMAPDEMO_REG_QUEUE_MAX_LIST);
+	mdev->engine_kind = mmapdemo_readl(mdev, MMAPDEMO_REG_ENGINE);
+	return 0;
+}
+
 /**
  * mmapdemo_reg_get() - read a register for a process
  * @mdev: the device, inside the gate
