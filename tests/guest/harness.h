@@ -83,6 +83,8 @@ void register_queue_turn(void);
 void register_queue_uring(void);
 void register_dmabuf(void);
 void register_dmabuf_import(void);
+void register_dmaengine(void);
+void register_dmaengine_client(void);
 void register_window_call(void);
 void register_window_reach(void);
 void register_lifetime(void);

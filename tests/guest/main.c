@@ -58,6 +58,8 @@ int main(int argc, char **argv)
 	register_queue_uring();
 	register_dmabuf();
 	register_dmabuf_import();
+	register_dmaengine();
+	register_dmaengine_client();
 	register_window_call();
 	register_window_reach();
 	register_lifetime();

@@ -69,9 +69,9 @@ def program_archive(user, module):
         files.update(libraries_of(program))
     if module:
         files["lib/modules/mmapdemo.ko"] = os.path.join(module, "mmapdemo-guest.ko")
-        importer = os.path.join(module, "mmapdemo-importer.ko")
-        if os.path.exists(importer):
-            files["lib/modules/mmapdemo-importer.ko"] = importer
+        for name in ("mmapdemo-importer.ko", "mmapdemo-dmaclient.ko"):
+            if os.path.exists(os.path.join(module, name)):
+                files[f"lib/modules/{name}"] = os.path.join(module, name)
     key = _key(_IMAGE_FORMAT, *(f"{name} {_digest(source)}" for name, source in sorted(files.items())))
 
     def build():
