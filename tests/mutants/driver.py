@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mistakes in the driver.  What policy.c decides is told by the unit tests on the host: they need no guest."""
 
-from mutant import Mutant, guest, unit
+from mutant import DEBUG, Mutant, guest, unit
 
 _POLICY = "kernel/policy.c"
 _MMAP = "kernel/mmap.c"
@@ -223,4 +223,30 @@ MUTANTS = (
            "return MMAPDEMO_CROSSED(event, q->tail, told);",
            "return event == q->tail;",
            guest("submit_rings_the_doorbell_once_a_call")),
+
+    # --- the dmaengine channel ------------------------------------------------------------------------
+    Mutant("channel_error_is_a_success", "kernel/dmaengine.c",
+           "\tif (t->result.result != DMA_TRANS_NOERROR)\n\t\t__set_bit(",
+           "\tif (0)\n\t\t__set_bit(",
+           guest("dmaengine_reports_transfers_that_fail", DEBUG)),
+    Mutant("channel_pieces_all_the_first", "kernel/dmaengine.c",
+           "t->src + t->put, len,",
+           "t->src, len,",
+           guest("dmaengine_verified_copies_of_16_pieces", DEBUG)),
+    Mutant("channel_ignores_a_reset", "kernel/dmaengine.c",
+           "\tif (ch->q.enabled && ch->q.over)\n\t\tring_forget(ch);\n",
+           "",
+           guest("dmaengine_goes_on_after_resets_of_the_function", DEBUG)),
+    Mutant("channel_never_looks_by_itself", "kernel/dmaengine.c",
+           "\tmmapdemo_channel_run(ch);\n\tif (mmapdemo_dev_enter(ch->mdev, &idx))\n\t\treturn;\n",
+           "\tif (mmapdemo_dev_enter(ch->mdev, &idx))\n\t\treturn;\n",
+           guest("dmaengine_survives_lost_interrupts", DEBUG)),
+    Mutant("channel_freed_while_it_is_held", "kernel/channel.c",
+           "\tllist_add(&ch->retired, &retired);\n",
+           "\tkfree(ch);\n",
+           guest("dmaengine_unbind_under_traffic", DEBUG)),
+    Mutant("channel_name_goes_with_the_binding", "kernel/channel.c",
+           "\tif (!ret)\n\t\tget_device(&ch->chan.dev->device);\n",
+           "\tif (0)\n\t\tget_device(&ch->chan.dev->device);\n",
+           guest("dmaengine_unbind_under_traffic", DEBUG)),
 )

@@ -3,13 +3,14 @@
 
 import fcntl
 import glob
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 
-from mutant import IOMMU, SWIOTLB
-from vmlib import accel, guest, machine, parts, paths, session
+from mutant import DEBUG, IOMMU, SWIOTLB
+from vmlib import accel, debugkernel, debugstages, guest, machine, parts, paths, session
 
 PLACE = os.path.join(paths.CACHE, "mutants")
 TREE = os.path.join(PLACE, "tree")
@@ -22,7 +23,8 @@ _STAMP = re.compile(r"^.*?\[ *\d+\.\d+\] ")
 _STALL = re.compile(r"\brcu\b|RCU stall|soft lockup|NMI backtrace")
 MESSAGE_LINES = 3
 _TOTAL = re.compile(r"# \d+ passed, ")
-_APPEND = {IOMMU: ("intel_iommu=on", "iommu.strict=1"), SWIOTLB: ("swiotlb=force",)}
+_APPEND = {IOMMU: ("intel_iommu=on", "iommu.strict=1"), SWIOTLB: ("swiotlb=force",),
+           DEBUG: debugkernel.kernel_args("debug")}
 
 
 class Broken(Exception):
@@ -189,13 +191,13 @@ def _qtest(test, log, mutant):
 
 def _module(kernel, log):
     """Built beside its objects, so that a mutant costs one of them."""
-    place = os.path.join(PLACE, "module")
+    kdir = os.path.realpath(os.path.join(kernel, "kdir"))
+    place = os.path.join(PLACE, f"module-{hashlib.sha256(kdir.encode()).hexdigest()[:8]}")
     for directory, _, files in os.walk(os.path.join(TREE, "kernel")):
         for name in files:
             path = os.path.join(directory, name)
             with open(path, "rb") as stream:
                 _write(os.path.join(place, os.path.relpath(path, os.path.join(TREE, "kernel"))), stream.read(), 0o644)
-    kdir = os.path.realpath(os.path.join(kernel, "kdir"))
     _run(["make", "-C", kdir, "-j2", f"M={place}", "modules"], 900, log, what="the driver's build")
     stripped = os.path.join(place, "guest.ko")
     _run(["strip", "--strip-debug", "-o", stripped, os.path.join(place, "mmapdemo.ko")], 60, log, what="strip")
@@ -210,15 +212,19 @@ def _guest(tests, log, built, module):
     options.append = list(_APPEND.get(tests[0].machine, ()))
     job = guest.Job(["mmapdemo-guest-tests", *(test.name for test in tests)])
     job.files = {"lib/modules/mmapdemo.ko": module}
+    boot, scale = BOOT_SECONDS, 1
+    if tests[0].machine == DEBUG:
+        boot, scale = debugstages.BOOT_SECONDS, debugstages.TIME_SCALE
+        job.environment = {"MMAPDEMO_TEST_SCALE": str(scale)}
     out = bytearray()
 
     def sink(data):
         out.extend(data)
         log.write(data)
 
-    limit = BOOT_SECONDS + LIMITS["guest"] * len(tests)
+    limit = boot + LIMITS["guest"] * scale * len(tests)
     outcome = session.boot("mutants", parts.Parts(built.qemu, built.kernel, built.user, None), options, job,
-                           session.Limits(BOOT_SECONDS, limit), sink)
+                           session.Limits(boot, limit), sink)
     return outcome, out.decode("utf-8", "replace"), limit
 
 
@@ -254,12 +260,13 @@ class Bench:
         self._lock = open(os.path.join(PLACE, "lock"), "w", encoding="ascii")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.log = log
-        self.built = None
+        self.built = {}
 
-    def _parts(self):
-        if not self.built:
-            self.built = parts.build(module=False)
-        return self.built
+    def _parts(self, kind):
+        kernel = "debug" if kind == DEBUG else None
+        if kernel not in self.built:
+            self.built[kernel] = parts.build(module=False, kernel=kernel)
+        return self.built[kernel]
 
     def run(self, test, mutant=None):
         """What the test shows of the tree with that mutant.  Raises Broken."""
@@ -270,7 +277,7 @@ class Bench:
             return _unit(test, self.log)
         if test.level == "qtest":
             return _qtest(test, self.log, mutant)
-        return _guest_one(test, self.log, self._parts())
+        return _guest_one(test, self.log, self._parts(test.machine))
 
     def passes(self, tests):
         """{test: None, or why it says nothing} without a mutant; the guest's ones in one boot."""
@@ -288,8 +295,8 @@ class Bench:
                 results[test] = None if seen.good else f"{seen.how} without a mutant"
             except Broken as reason:
                 results[test] = str(reason)
-        for those in guests.values():
-            built = self._parts()
+        for kind, those in guests.items():
+            built = self._parts(kind)
             outcome, text, limit = _guest(those, self.log, built, _module(built.kernel, self.log))
             for test in those:
                 try:
