@@ -14,7 +14,7 @@ root, cc, cxx = sys.argv[1], sys.argv[2].split(), sys.argv[3].split()
 tap = Tap()
 
 HEADERS = ["linux/mmapdemo_hw.h", "linux/mmapdemo.h", "mmapdemo/mmio.h", "mmapdemo/mmapdemo.h",
-           "mmapdemo/queue.h", "mmapdemo/uring.h"]
+           "mmapdemo/backend.h", "mmapdemo/queue.h", "mmapdemo/uring.h"]
 LANGUAGES = {
     "c99": cc + ["-x", "c", "-std=c99"],
     "c11": cc + ["-x", "c", "-std=c11"],

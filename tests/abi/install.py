@@ -50,6 +50,7 @@ with tempfile.TemporaryDirectory() as d:
         one(f"/{page}")
     for header, origin in (("linux/mmapdemo.h", "kernel/include/uapi/linux/mmapdemo.h"),
                            ("linux/mmapdemo_hw.h", "kernel/include/uapi/linux/mmapdemo_hw.h"),
+                           ("mmapdemo/backend.h", "userspace/include/mmapdemo/backend.h"),
                            ("mmapdemo/mmapdemo.h", "userspace/include/mmapdemo/mmapdemo.h"),
                            ("mmapdemo/mmio.h", "userspace/include/mmapdemo/mmio.h"),
                            ("mmapdemo/queue.h", "userspace/include/mmapdemo/queue.h"),

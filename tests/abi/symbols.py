@@ -20,7 +20,7 @@ def prototypes():
     with tempfile.TemporaryDirectory() as d:
         aux = os.path.join(d, "aux")
         subprocess.run([*cc, "-x", "c", "-fsyntax-only", "-aux-info", aux, f"-I{root}/userspace/include",
-                        f"-I{root}/kernel/include/uapi", "-include", "mmapdemo/uring.h", "/dev/null"],
+                        f"-I{root}/kernel/include/uapi", "-include", "mmapdemo/uring.h", "-include", "mmapdemo/backend.h", "/dev/null"],
                        check=True, timeout=60)
         with open(aux) as f:
             lines = [line for line in f if "/userspace/include/mmapdemo/" in line]

@@ -91,6 +91,7 @@ static ssize_t mock_backend_pwrite(struct mmd_device *dev, uint64_t offset, cons
 }
 
 const struct mmd_backend mock_backend = {
+	.id = MMD_BACKEND_DRIVER,
 	.open = mock_backend_open,
 	.close = mock_backend_close,
 	.ioctl = mock_backend_ioctl,

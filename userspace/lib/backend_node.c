@@ -63,6 +63,7 @@ static ssize_t node_pwrite(struct mmd_device *dev, uint64_t offset, const void *
 }
 
 const struct mmd_backend mmd_backend_node = {
+	.id = MMD_BACKEND_DRIVER,
 	.open = node_open,
 	.close = node_close,
 	.ioctl = node_ioctl,

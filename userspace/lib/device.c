@@ -139,6 +139,11 @@ out_free:
 
 int mmd_open(const char *path, unsigned int flags, struct mmd_device **dev)
 {
+	const char *bus_id;
+	uint32_t backend;
+
+	if (path && mmd_path_is_bdf(path, &backend, &bus_id))
+		return mmd_open_bdf(bus_id, backend, flags, dev);
 	return mmd_open_backend(&mmd_backend_node, NULL, path, flags, dev);
 }
 

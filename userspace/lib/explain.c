@@ -60,7 +60,12 @@ static const struct row {
 	const char *remedy;
 } rows[] = {
 	{ MMD_CALL_OPEN, ENOENT, NULL, LOADED },
-	{ MMD_CALL_OPEN, ENXIO, NULL, LOADED },
+	{ MMD_CALL_OPEN, ENXIO, "no kernel driver is bound to it, or another one than this way needs",
+	  "'lspci -k -d 1af4:10f0' shows which one; mmapdemo, vfio-pci or uio_pci_generic is chosen by "
+	  "driver_override (docs/backends.md)." },
+	{ MMD_CALL_OPEN, EOPNOTSUPP, "vfio without an IOMMU, where nothing would check DMA, or uio opened "
+	  "exclusively, which it cannot promise",
+	  "Boot with an IOMMU that is switched on (in QEMU -device intel-iommu, and intel_iommu=on)." },
 	{ MMD_CALL_OPEN, ENODEV, "the device behind the node is gone", LOADED },
 	{ MMD_CALL_OPEN, ENOTTY, "not an mmapdemo device node",
 	  "Name the node of the driver, such as " MMD_DEFAULT_PATH " (ls /dev/mmapdemo*)." },

@@ -11,13 +11,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include <mmapdemo/mmapdemo.h>
+#include <mmapdemo/backend.h>
 
 /*
  * A backend answers the calls of linux/mmapdemo.h, by passing them to our driver (backend_node.c)
  * or by doing their work itself. Everything above it is the same for all backends.
  */
 struct mmd_backend {
+	uint32_t id;			/* MMD_BACKEND_* */
 	/* Sets dev->fd, and dev->backend_data if it wants. @oflags are open(2)'s. 0 or -errno. */
 	int (*open)(struct mmd_device *dev, const char *path, int oflags);
 	void (*close)(struct mmd_device *dev);
@@ -40,6 +41,7 @@ struct mmd_device {
 	bool spinning;			/* user_page is being read; still set: left by a jump */
 	int copy_eventfd;		/* mode EVENTFD, or -1 */
 	bool user_eventfd;		/* mmd_eventfd_set() has one in place */
+	uint32_t refused;		/* MMD_CAN_*, see mmd_refused() */
 };
 
 /* /dev/mmapdemoN of our driver. */
@@ -48,6 +50,9 @@ extern const struct mmd_backend mmd_backend_node;
 /* mmd_open() on a backend of the caller's choice. */
 int mmd_open_backend(const struct mmd_backend *backend, void *backend_data, const char *path,
 		     unsigned int flags, struct mmd_device **dev);
+
+/* "vfio:0000:01:00.0" and the like, *bus_id NULL where it ends at the colon; false: a path. */
+bool mmd_path_is_bdf(const char *path, uint32_t *backend, const char **bus_id);
 
 static inline int mmd_ioctl(struct mmd_device *dev, unsigned long cmd, void *arg)
 {
