@@ -101,7 +101,7 @@ tap.check("every_page_is_installed", installed == set(man), f"{installed}\n{set(
 
 # Prototypes in the synopsis, compared without markup and white space.
 header = ""
-for name in ("mmapdemo.h", "mmio.h", "queue.h", "uring.h"):
+for name in ("mmapdemo.h", "backend.h", "mmio.h", "queue.h", "uring.h"):
     with open(f"{root}/userspace/include/mmapdemo/{name}") as f:
         header += f.read()
 
@@ -120,6 +120,13 @@ for name, page in man.items():
             if squeeze(proto) not in flat:
                 wrong.append(f"{name}: {' '.join(proto.split())}")
 tap.empty("every_prototype_is_as_in_the_header", wrong)
+
+
+# What each backend can do is in the library; the page shows it as the tool prints it.
+table = subprocess.run([tool, "backends", "--markdown"], text=True, stdout=subprocess.PIPE, timeout=20, check=True).stdout
+found = re.search(r"<!-- backends: begin -->\n(.*?)<!-- backends: end -->", text_of("docs/backends.md"), re.S)
+tap.check("backends_are_as_the_library_says", found and table.count("\n") > 15 and found.group(1) == table,
+          f"docs/backends.md should have between its marks what `mmapdemo backends --markdown` prints:\n{table}")
 
 
 def help_of(*words):

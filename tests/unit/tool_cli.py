@@ -35,7 +35,7 @@ GOOD = {
 }
 USAGE = [
     [], ["bogus"], ["--bogus"], ["--device"], ["--device=/dev/x"],
-    ["info", "extra"], ["info", "--bogus"], ["regs", "NO_SUCH"], ["regs", "--via=mmap"],
+    ["info", "extra"], ["info", "--backend=usb"], ["backends", "extra"], ["backends", "--try", "--markdown"], ["info", "--bogus"], ["regs", "NO_SUCH"], ["regs", "--via=mmap"],
     ["regs", "--queue=64"], ["regs", "--queue=-1"], ["regs", "--window=65536"], ["regs", "--queue=0", "--window=0"],
     ["regs", "--queue=0", "ID"], ["regs", "--window=0", "PD"], ["queue", "0"], ["queue", "--bogus"],
     ["peek"], ["peek", "NO_SUCH"], ["peek", "0x220000"], ["peek", "Q64.STATE"], ["peek", "W0.STATE"],

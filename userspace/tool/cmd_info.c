@@ -95,7 +95,8 @@ static void show_info(struct tool *tool, const struct mmd_info *info)
 	char mem[32], avail[32], dma[32], contig[32], bytes[32];
 	size_t i;
 
-	tool_say(tool, "%s: mmapdemo, PCI %s\n", tool->path, info->bus_id);
+	tool_say(tool, "%s: mmapdemo, PCI %s, by %s\n", tool->path, info->bus_id,
+		 mmd_backend_name(mmd_backend(tool->dev)));
 	tool_say(tool, "  versions       driver interface %u, device contract %u.%u\n",
 		 info->api_version, info->hw_version >> MMAPDEMO_VERSION_MAJOR_SHIFT,
 		 info->hw_version & MMAPDEMO_VERSION_MINOR_MASK);
@@ -117,9 +118,11 @@ static void show_info(struct tool *tool, const struct mmd_info *info)
 	tool_say(tool, "  one file has   %u buffers, %s of system memory, %s contiguous at most\n",
 		 info->max_bufs, format_size(info->max_bytes, bytes, sizeof(bytes)),
 		 format_size(info->max_contig, contig, sizeof(contig)));
-	tool_say(tool, "  control block  %s (module parameter allow_raw_bar)\n",
-		 info->state & MMAPDEMO_STATE_RAW_BAR ? "may be mapped with CAP_SYS_RAWIO" :
-							"not mappable");
+	tool_say(tool, "  control block  %s\n",
+		 mmd_backend(tool->dev) != MMD_BACKEND_DRIVER ? "this process's own" :
+		 info->state & MMAPDEMO_STATE_RAW_BAR ?
+		 "may be mapped with CAP_SYS_RAWIO (module parameter allow_raw_bar)" :
+		 "not mappable (module parameter allow_raw_bar)");
 	tool_say(tool, "  page size      %u\n\n", info->page_size);
 }
 
@@ -192,6 +195,7 @@ static int show_region(struct tool *tool, uint32_t region, json_t *regions)
 	if (ret == -EPERM || ret == -EINVAL || ret == -EOPNOTSUPP) {
 		tool_say(tool, "  %-10s refused: %s\n", mmd_region_name(region),
 			 ret == -EINVAL ? "unknown to this driver" :
+			 ret == -EOPNOTSUPP && mmd_refused(tool->dev) ? "not by this backend" :
 			 ret == -EOPNOTSUPP ? "the device has none" :
 			 region == MMAPDEMO_REGION_CTRL ?
 			 "needs CAP_SYS_RAWIO and allow_raw_bar" : "needs an exclusive open");
@@ -231,6 +235,8 @@ int cmd_info(struct tool *tool, int argc, char **argv)
 	if (ret)
 		return tool_explain(tool, MMD_CALL_INFO, ret, NULL);
 	json_object_set_new(tool->result, "device", json_string(tool->path));
+	json_object_set_new(tool->result, "backend",
+			    json_string(mmd_backend_name(mmd_backend(tool->dev))));
 	json_object_set_new(tool->result, "info", info_json(&info));
 	show_info(tool, &info);
 	tool_say(tool, "  %-10s %-8s %-8s %s\n", "REGION", "MAPPED", "CACHE", "SIZE");

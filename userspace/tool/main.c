@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{ "copy", "copy data to the device and back, and compare", cmd_copy },
 	{ "queue", "list the queues of the device", cmd_queue },
 	{ "watch", "show what the device does, again and again", cmd_watch },
+	{ "backends", "show what the driver, vfio-pci and uio_pci_generic can do", cmd_backends },
 	{ "selftest", "check device, driver and library", cmd_selftest },
 #ifdef MMD_HAVE_BENCH
 	{ "bench", "measure", cmd_bench },

@@ -16,10 +16,13 @@
 
 #define PROGRAM		"mmapdemo"
 
-enum { KEY_JSON = 0x100 };
+enum { KEY_JSON = 0x100, KEY_BACKEND };
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "PATH", 0, "Device node (default " MMD_DEFAULT_PATH ")", 10 },
+	{ "device", 'd', "PATH", 0, "Device node (default " MMD_DEFAULT_PATH "), or with "
+	  "--backend the PCI address of a function", 10 },
+	{ "backend", KEY_BACKEND, "NAME", 0, "By driver, vfio or uio: the first function that is bound to its "
+	  "kernel driver, or the one --device names", 10 },
 	{ "json", KEY_JSON, NULL, 0, "Print one JSON object instead of text", 10 },
 	{ 0 }
 };
@@ -32,6 +35,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'd':
 		tool->path = arg;
 		tool->path_given = true;
+		return 0;
+	case KEY_BACKEND:
+		if (mmd_backend_value(arg, &tool->backend))
+			argp_error(state, "--backend=%s: must be driver, vfio or uio", arg);
 		return 0;
 	case KEY_JSON:
 		tool->json = true;
@@ -52,8 +59,20 @@ int tool_open(struct tool *tool, unsigned int flags)
 {
 	int ret;
 
-	ret = mmd_open(tool->path, flags, &tool->dev);
-	return ret ? tool_explain(tool, MMD_CALL_OPEN, ret, NULL) : 0;
+	if (!tool->backend) {
+		ret = mmd_open(tool->path, flags, &tool->dev);
+	} else {
+		const char *bus_id = tool->path_given ? tool->path : NULL;
+
+		/* For messages, until there is a device that knows better. */
+		if (!bus_id)
+			tool->path = mmd_backend_name(tool->backend);
+		ret = mmd_open_bdf(bus_id, tool->backend, flags, &tool->dev);
+	}
+	if (ret)
+		return tool_explain(tool, MMD_CALL_OPEN, ret, NULL);
+	tool->path = mmd_path(tool->dev);
+	return 0;
 }
 
 static int status_of(enum mmd_call call, int err)
@@ -75,8 +94,20 @@ static void result_error(struct tool *tool, json_t *error)
 int tool_explain(struct tool *tool, enum mmd_call call, int err, const char *object)
 {
 	struct mmd_explanation e;
+	char cause[256];
 
 	mmd_explain(call, err, &e);
+	if (err == -EOPNOTSUPP && tool->dev && mmd_refused(tool->dev)) {
+		uint32_t lacks = mmd_refused(tool->dev);
+		const char *why = "";
+
+		/* Not the device and not the kernel: this way to it. */
+		mmd_backend_can(mmd_backend(tool->dev), lacks, &why);
+		snprintf(cause, sizeof(cause), "backend %s lacks %s: %s",
+			 mmd_backend_name(mmd_backend(tool->dev)), mmd_capability_name(lacks), why);
+		e.cause = cause;
+		e.remedy = "'mmapdemo backends' shows which one has it.";
+	}
 	fflush(stdout);
 	fprintf(stderr, PROGRAM ": %s: %s%s%s: %s.%s%s\n", tool->path, object ? object : "",
 		object ? ": " : "", e.action, e.cause, *e.remedy ? " " : "", e.remedy);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include <jansson.h>
-#include <mmapdemo/mmapdemo.h>
+#include <mmapdemo/backend.h>
 
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
@@ -28,6 +28,7 @@ struct tool {
 	const char *command;		/* NULL until known */
 	const char *path;		/* device node */
 	bool path_given;
+	uint32_t backend;		/* MMD_BACKEND_* of --backend; 0: none, path says */
 	bool json;
 	bool finished;			/* the result has been written */
 	struct mmd_device *dev;		/* NULL until tool_open() */
@@ -50,10 +51,11 @@ int cmd_copy(struct tool *tool, int argc, char **argv);
 int cmd_queue(struct tool *tool, int argc, char **argv);
 int cmd_selftest(struct tool *tool, int argc, char **argv);
 int cmd_watch(struct tool *tool, int argc, char **argv);
+int cmd_backends(struct tool *tool, int argc, char **argv);
 int cmd_bench(struct tool *tool, int argc, char **argv);
 
 /*
- * The options every command has, --device and --json, as an argp child. A command's parser hands
+ * The options every command has, --device, --backend and --json, as an argp child. A command's parser hands
  * the tool down at ARGP_KEY_INIT: state->child_inputs[0] = tool.
  */
 extern const struct argp tool_argp;
