@@ -336,6 +336,11 @@ void machine_mend(u32 mem_cache)
 	if (!dev_bus_id())
 		_exit(1);
 	if (access(strf(path, sizeof(path), DRIVER_DIR "/%s", dev_bus_id()), F_OK)) {
+		/* Another kernel driver may have it, see backend.c. */
+		file_try_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override",
+				    dev_bus_id()), "\n");
+		file_try_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver/unbind",
+				    dev_bus_id()), dev_bus_id());
 		file_try_write(DRIVER_DIR "/bind", dev_bus_id());
 		node_wait(true);
 	}

@@ -66,6 +66,7 @@ int main(int argc, char **argv)
 	register_lifetime_matrix();
 	register_bus_error();
 	register_queue_lifetime();
+	register_backend();
 	register_two_devices();
 	register_probe();
 	register_limits();
