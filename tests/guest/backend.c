@@ -66,6 +66,9 @@ static bool bound_to(const char *driver)
 static bool bind_try(const char *driver)
 {
 	module_require(driver);
+	/* A soft dependency, which busybox does not know. */
+	if (!strcmp(driver, VFIO))
+		module_require("vfio_iommu_type1");
 	driver_unbind();
 	file_write(attribute("driver_override"), driver);
 	file_try_write("/sys/bus/pci/drivers_probe", bus_id());

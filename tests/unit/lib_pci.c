@@ -133,6 +133,15 @@ static void transfer_there_and_back_in_every_mode(void **state)
 		assert_int_equal(mmd_dma_copy(dev, &pair.dma, mode, LIMIT_NS, NULL), 0);
 		assert_int_equal(((unsigned char *)pair.map.ptr)[LEN - 1], mode * 3);
 	}
+	/* Not at the beginning of either. */
+	memset(m.mem, 0, MOCK_MEM);
+	((unsigned char *)pair.map.ptr)[100] = 42;
+	pair.dma.direction = MMAPDEMO_DMA_TO_DEVICE;
+	pair.dma.mem_off = 100;
+	pair.dma.dev_off = 200;
+	pair.dma.len = 1;
+	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_WAIT, LIMIT_NS, NULL), 0);
+	assert_int_equal(m.mem[200], 42);
 	mmd_unmap(&pair.map);
 	mock_pci_close(&m, dev);
 }
@@ -150,12 +159,17 @@ static void transfer_under_way_is_kept(void **state)
 	dev = mock_pci_open(&m, &mock_pci_dma);
 	pair = pair_make(dev);
 	m.hold = true;
+	pair.dma.flags = MMAPDEMO_DMA_NO_IRQ;
 	assert_int_equal(mmd_dma_wait(dev, 0, 0, NULL), -ENOENT);
 	assert_int_equal(mmd_dma_submit(dev, &pair.dma, &seq), 0);
+	assert_int_equal(m.cmd, MMAPDEMO_DMA_CMD_START);
 	assert_int_equal(mmd_dma_submit(dev, &pair.dma, NULL), -EDQUOT);
 	assert_int_equal(mmd_dma_wait(dev, seq, 0, NULL), -EAGAIN);
 	assert_int_equal(mmd_dma_wait(dev, seq + 1, 0, NULL), -ENOENT);
+	assert_int_equal(m.cmd, MMAPDEMO_DMA_CMD_START);
 	assert_int_equal(mmd_dma_wait(dev, seq, mmd_deadline_ns(3000000), NULL), -ETIMEDOUT);
+	/* Who sleeps for it has it interrupt. */
+	assert_int_equal(m.cmd, MMAPDEMO_DMA_CMD_START | MMAPDEMO_DMA_CMD_IRQ);
 	/* Freed by name only: the device still has it. */
 	assert_int_equal(mmd_buf_free(dev, pair.mem.handle), 0);
 	assert_int_equal(mmd_buf_free(dev, pair.mem.handle), -ENOENT);
@@ -264,6 +278,16 @@ static void interrupt_is_waited_for(void **state)
 	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_EVENTFD, LIMIT_NS, NULL), -EBUSY);
 	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
 	assert_int_equal(count, 1);
+	count = 5;
+	assert_int_equal(write(fd, &count, sizeof(count)), sizeof(count));
+	m.hold = true;
+	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_WAIT, 3000000, NULL), -ETIMEDOUT);
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, 5);
+	m.hold = false;
+	mock_pci_finish(&m);
+	assert_int_equal(mmd_dma_wait(dev, 0, 0, NULL), 0);
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
 	assert_int_equal(mmd_eventfd_set(dev, -1), 0);
 	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_EVENTFD, LIMIT_NS, NULL), 0);
 	assert_int_equal(read(fd, &count, sizeof(count)), -1);
@@ -427,6 +451,8 @@ static void window_names_what_it_was_made_of(void **state)
 	assert_int_equal(mmd_window_destroy(dev, a), 0);
 	assert_int_equal(m.num_mapped, 0);
 	assert_int_equal(mock_pci_reg32(&m, MMAPDEMO_WREG(a, CFG)), 0);
+	/* By being told to, not by the reset that is there for a device that does not listen. */
+	assert_int_equal(m.resets, 0);
 	assert_int_equal(mmd_window_destroy(dev, a), -ENOENT);
 	mmd_unmap(&pair.map);
 	mock_pci_close(&m, dev);

@@ -69,9 +69,8 @@ void mock_pci_finish(struct mock_pci *m)
 	uint64_t addr = mock_pci_reg64(m, MMAPDEMO_REG_DMA_ADDR);
 	uint64_t off = mock_pci_reg64(m, MMAPDEMO_REG_DMA_DEV_OFF);
 	uint32_t len = mock_pci_reg32(m, MMAPDEMO_REG_DMA_LEN);
-	uint32_t cmd = mock_pci_reg32(m, MMAPDEMO_REG_DMA_CMD);
 	uint32_t error = m->error ? m->error : MMAPDEMO_ERR_BUS;
-	bool from = cmd & MMAPDEMO_DMA_CMD_FROM_DEVICE;
+	bool from = m->cmd & MMAPDEMO_DMA_CMD_FROM_DEVICE;
 	unsigned int i;
 
 	for (i = 0; i < m->num_mapped && !m->error; i++) {
@@ -89,7 +88,7 @@ void mock_pci_finish(struct mock_pci *m)
 	set32(m, MMAPDEMO_REG_DMA_STATUS, error << MMAPDEMO_DMA_STATUS_ERROR_SHIFT |
 	      (error ? MMAPDEMO_DMA_STATE_ERROR : MMAPDEMO_DMA_STATE_DONE));
 	set64(m, MMAPDEMO_REG_USER_DMA_DONE_SEQ, mock_pci_reg64(m, MMAPDEMO_REG_DMA_SEQ));
-	if (cmd & MMAPDEMO_DMA_CMD_IRQ)
+	if (m->cmd & MMAPDEMO_DMA_CMD_IRQ)
 		message(m, MMAPDEMO_VEC_DMA);
 }
 
@@ -113,7 +112,6 @@ static void queue_control(struct mock_pci *m, uint32_t state, uint32_t command)
 static void reg_write(struct mmd_pci *p, uint32_t offset, uint32_t width, uint64_t value)
 {
 	struct mock_pci *m = p->data;
-	uint32_t cmd;
 
 	assert_true(width == 4 || width == 8);
 	if (width == 8)
@@ -124,12 +122,12 @@ static void reg_write(struct mmd_pci *p, uint32_t offset, uint32_t width, uint64
 		m->register_resets++;
 		power_on(m);
 	} else if (offset == MMAPDEMO_REG_DMA_CMD && value & MMAPDEMO_DMA_CMD_START) {
+		m->cmd = (uint32_t)value;
 		set32(m, MMAPDEMO_REG_DMA_STATUS, MMAPDEMO_DMA_STATE_BUSY);
 		if (!m->hold)
 			mock_pci_finish(m);
 	} else if (offset == MMAPDEMO_REG_DMA_CMD && value == MMAPDEMO_DMA_CMD_ARM_IRQ) {
-		cmd = mock_pci_reg32(m, MMAPDEMO_REG_DMA_CMD);
-		set32(m, MMAPDEMO_REG_DMA_CMD, cmd | MMAPDEMO_DMA_CMD_IRQ);
+		m->cmd |= MMAPDEMO_DMA_CMD_IRQ;
 	} else if (offset == MMAPDEMO_REG_IRQ_RAISE && value & MMAPDEMO_IRQ_SW) {
 		message(m, MMAPDEMO_VEC_SW);
 	} else if (offset >= MMAPDEMO_QUEUE_TABLE && offset < MMAPDEMO_USER_BASE &&

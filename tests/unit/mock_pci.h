@@ -39,6 +39,7 @@ struct mock_pci {
 	/* The device. */
 	struct mmd_pci *p;
 	int bar_fd[PCI_NUM_BARS];
+	uint32_t cmd;			/* of the transfer, with ARM_IRQ applied */
 	unsigned char *regs;
 	unsigned char *mem;
 };

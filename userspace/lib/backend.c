@@ -235,7 +235,7 @@ int mmd_pci_find(const char *sysfs, const char *bus_id, const char *driver, char
 		one = ret && is_bus_id(names[i]->d_name) ?
 		      function_check(sysfs, names[i]->d_name, driver) : -ENOENT;
 		/* One with another driver says more than that there is none. */
-		if (!one || (one == -ENXIO && ret)) {
+		if (!one || one == -ENXIO) {
 			strcpy(found, names[i]->d_name);
 			ret = one;
 		}

@@ -94,6 +94,21 @@ static void uio_close(struct mmd_pci *p)
 	free(u);
 }
 
+/*
+ * The kernel's handler switches the line off, since it does not know how to quieten the device. On again
+ * before that is done, it would be one more interrupt of the same cause.
+ */
+static int line_enable(struct mmd_pci *p)
+{
+	const struct uio *u = p->data;
+	uint16_t command;
+
+	if (pread(u->config, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
+		return -EIO;
+	command = MMD_LE16((uint16_t)(MMD_LE16(command) & ~PCI_COMMAND_INTX_OFF));
+	return pwrite(u->config, &command, sizeof(command), PCI_COMMAND) == sizeof(command) ? 0 : -EIO;
+}
+
 static int uio_open(struct mmd_pci *p, int oflags)
 {
 	struct uio *u = calloc(1, sizeof(*u));
@@ -115,6 +130,10 @@ static int uio_open(struct mmd_pci *p, int oflags)
 		ret = u->config;
 		goto out_close;
 	}
+	/* As the last owner left it; the device has no cause yet, or is reset by the caller. */
+	ret = line_enable(p);
+	if (ret)
+		goto out_close;
 	/* A file of its own for the type: what is opened here is what all of BAR2 is mapped as. */
 	p->mem_cache = MMAPDEMO_CACHE_WC;
 	u->bar[MMAPDEMO_BAR_MEM] = attribute_open(p, "resource2_wc", O_RDWR);
@@ -149,27 +168,12 @@ static int uio_bar_map(struct mmd_pci *p, unsigned int bar, uint64_t off, size_t
 	return 0;
 }
 
-/* The kernel's handler has switched the line off, since it does not know how to quieten the device. */
-static int line_enable(struct mmd_pci *p)
-{
-	const struct uio *u = p->data;
-	uint16_t command;
-
-	if (pread(u->config, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
-		return -EIO;
-	command = MMD_LE16((uint16_t)(MMD_LE16(command) & ~PCI_COMMAND_INTX_OFF));
-	return pwrite(u->config, &command, sizeof(command), PCI_COMMAND) == sizeof(command) ? 0 : -EIO;
-}
-
-/* The node counts what the handler saw; the cause is in the device, and is cleared before the line is on. */
+/* The node counts what the handler saw; the cause is in the device. */
 static int uio_irq_wait(struct mmd_pci *p, uint64_t deadline_ns)
 {
 	int32_t count;
 	int ret;
 
-	ret = line_enable(p);
-	if (ret)
-		return ret;
 	for (;;) {
 		if (read(p->fd, &count, sizeof(count)) == sizeof(count))
 			break;

@@ -65,7 +65,8 @@ static const struct row {
 	  "driver_override (docs/backends.md)." },
 	{ MMD_CALL_OPEN, EOPNOTSUPP, "vfio without an IOMMU, where nothing would check DMA, or uio opened "
 	  "exclusively, which it cannot promise",
-	  "Boot with an IOMMU that is switched on (in QEMU -device intel-iommu, and intel_iommu=on)." },
+	  "Boot with an IOMMU that is switched on (in QEMU -device intel-iommu, and intel_iommu=on) and load "
+	  "its vfio module (modprobe vfio_iommu_type1)." },
 	{ MMD_CALL_OPEN, ENODEV, "the device behind the node is gone", LOADED },
 	{ MMD_CALL_OPEN, ENOTTY, "not an mmapdemo device node",
 	  "Name the node of the driver, such as " MMD_DEFAULT_PATH " (ls /dev/mmapdemo*)." },
