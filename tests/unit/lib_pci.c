@@ -303,6 +303,7 @@ static void device_memory_comes_zeroed_and_is_used_again(void **state)
 	struct mock_pci m;
 	struct mmd_device *dev;
 	struct mmd_buf a, b, c;
+	struct mmd_map map;
 	struct mmd_info info;
 	unsigned char got[64];
 
@@ -322,6 +323,11 @@ static void device_memory_comes_zeroed_and_is_used_again(void **state)
 	assert_int_equal(got[63], 0x55);
 	assert_int_equal(mmd_pread(dev, a.offset + 4090, got, sizeof(got)), -EIO);
 	assert_int_equal(mmd_pread(dev, a.offset + 5000, got, 1), -EINVAL);
+	/* Page 3 of the whole, page 2 of the second. */
+	memset(m.mem + 3 * 4096, 0x33, 4096);
+	assert_int_equal(mmd_map(dev, b.offset + 2 * 4096, 4096, PROT_READ, &map), 0);
+	assert_int_equal(*(unsigned char *)map.ptr, 0x33);
+	mmd_unmap(&map);
 	assert_int_equal(mmd_buf_free(dev, a.handle), 0);
 	assert_int_equal(mmd_pread(dev, a.offset, got, 1), -ENOENT);
 	assert_int_equal(mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, 4096, 0, 0, &c), 0);
