@@ -542,8 +542,8 @@ static void backend_tool_tries_each(const void *arg)
 		const char *line;
 	} cases[] = {
 		{ NULL, "mmapdemo backends --try --backend=driver" },
-		{ UIO, "mmapdemo backends --try" },
-		{ VFIO, "mmapdemo backends --try --json" },
+		{ UIO, "mmapdemo backends --time" },
+		{ VFIO, "mmapdemo backends --time --json" },
 		{ VFIO, "mmapdemo info --backend=vfio" },
 		{ VFIO, "mmapdemo copy --backend=vfio --technique=coherent --via=dma" },
 		{ VFIO, "mmapdemo copy --backend=vfio --technique=coherent --via=queue" },

@@ -13,22 +13,24 @@
 #include <mmapdemo/backend.h>
 #include <mmapdemo/queue.h>
 
-#include "tool.h"
+#include "backends.h"
 
-#define LEN		65536u
-#define LIMIT_NS	5000000000ull
+#define LEN		TRIAL_LEN
+#define LIMIT_NS	TRIAL_LIMIT_NS
 
 struct args {
 	struct tool *tool;
 	bool markdown;
 	bool try;
+	bool time;
 };
 
-enum { KEY_MARKDOWN = 0x200, KEY_TRY };
+enum { KEY_MARKDOWN = 0x200, KEY_TRY, KEY_TIME };
 
 static const struct argp_option options[] = {
 	{ "try", KEY_TRY, NULL, 0, "Use the device by each backend whose kernel driver it is bound to: map, "
 	  "touch, transfer, interrupt, queue", 1 },
+	{ "time", KEY_TIME, NULL, 0, "The same, and medians of how long it takes", 1 },
 	{ "markdown", KEY_MARKDOWN, NULL, 0, "The table as documents have it", 1 },
 	{ 0 }
 };
@@ -43,6 +45,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_MARKDOWN:
 		args->markdown = true;
+		return 0;
+	case KEY_TIME:
+		args->time = true;
+		args->try = true;
 		return 0;
 	case KEY_TRY:
 		args->try = true;
@@ -124,15 +130,6 @@ static json_t *table_json(void)
 }
 
 /* --- trying ------------------------------------------------------------------------------- */
-
-struct trial {
-	struct mmd_device *dev;
-	struct mmd_buf mem;		/* the first half is sent, the second received */
-	struct mmd_buf device;
-	struct mmd_map mem_map;
-	struct mmd_map device_map;
-	char detail[192];
-};
 
 static void pattern(unsigned char *p, size_t len, unsigned int seed)
 {
@@ -361,18 +358,20 @@ static int try_steps(struct tool *tool, struct trial *t, json_t *rows)
 	return bad;
 }
 
-static int try_one(struct tool *tool, json_t *rows)
+static int try_one(struct tool *tool, const struct args *args, json_t *rows)
 {
 	struct trial t = { .dev = tool->dev };
-	int bad = try_steps(tool, &t, rows);
+	int status = try_steps(tool, &t, rows) ? STATUS_FAILED : STATUS_OK;
 
+	if (!status && args->time)
+		status = backends_time(tool, &t, json_object_get(tool->result, "times"));
 	mmd_unmap(&t.mem_map);
 	mmd_unmap(&t.device_map);
-	return bad ? STATUS_FAILED : STATUS_OK;
+	return status;
 }
 
 /* Each that the device, or one of several, is bound to. */
-static int try_all(struct tool *tool, json_t *rows)
+static int try_all(struct tool *tool, const struct args *args, json_t *rows)
 {
 	int status = STATUS_NO_DEVICE, one, ret;
 	uint32_t backend;
@@ -389,7 +388,7 @@ static int try_all(struct tool *tool, json_t *rows)
 			status = tool_explain(tool, MMD_CALL_OPEN, ret, NULL);
 			continue;
 		}
-		one = try_one(tool, rows);
+		one = try_one(tool, args, rows);
 		mmd_close(tool->dev);
 		tool->dev = NULL;
 		tool->path = mmd_backend_name(backend);
@@ -416,8 +415,10 @@ int cmd_backends(struct tool *tool, int argc, char **argv)
 		return STATUS_OK;
 	}
 	json_object_set_new(tool->result, "steps", rows);
+	if (args.time)
+		json_object_set_new(tool->result, "times", json_array());
 	if (!tool->path_given && !tool->backend)
-		return try_all(tool, rows);
+		return try_all(tool, &args, rows);
 	status = tool_open(tool, 0);
-	return status ? status : try_one(tool, rows);
+	return status ? status : try_one(tool, &args, rows);
 }
