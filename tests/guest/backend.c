@@ -195,7 +195,8 @@ static struct pair pair_make(struct mmd_device *dev, u32 technique)
 	struct pair pair;
 
 	CHECK_OK(mmd_buf_alloc(dev, technique, 2 * LEN, MMAPDEMO_CACHE_DEFAULT, 0, &pair.mem));
-	CHECK_OK(mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, LEN, MMAPDEMO_CACHE_DEFAULT, 0, &pair.device));
+	CHECK_OK(mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, LEN, MMAPDEMO_CACHE_DEFAULT, 0,
+			       &pair.device));
 	CHECK_OK(mmd_map_buf(dev, &pair.mem, PROT_READ | PROT_WRITE, &pair.map));
 	pair.p = pair.map.ptr;
 	CHECK_EQ(first_not(pair.p, 2 * LEN, 0), 2 * LEN);
@@ -366,7 +367,8 @@ static void backend_vfio_pins_memory_of_the_process(const void *arg)
 	(void)arg;
 	CHECK_SYS(mmap(p, 2 * LEN, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	CHECK_OK(mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, LEN, MMAPDEMO_CACHE_DEFAULT, 0, &pair.device));
+	CHECK_OK(mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, LEN, MMAPDEMO_CACHE_DEFAULT, 0,
+			       &pair.device));
 	CHECK_RET(mmd_buf_pin(dev, p + 1, LEN, 0, &pair.mem.handle), -EINVAL);
 	CHECK_OK(mmd_buf_pin(dev, p, 2 * LEN, 0, &pair.mem.handle));
 	there_and_back(dev, &pair, MMD_DMA_WAIT, 21);
@@ -449,7 +451,8 @@ static void backend_vfio_device_memory_is_zeroed(const void *arg)
 		CHECK_OK(mmd_buf_free(dev, buf.handle));
 		CHECK_RET(mmd_map_buf(dev, &buf, PROT_READ, &map), -ENOENT);
 	}
-	CHECK_RET(mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, LEN, MMAPDEMO_CACHE_WC, 0, &buf), -EOPNOTSUPP);
+	CHECK_RET(mmd_buf_alloc(dev, MMAPDEMO_TECH_BAR, LEN, MMAPDEMO_CACHE_WC, 0, &buf),
+		  -EOPNOTSUPP);
 	CHECK_EQ(mmd_refused(dev), MMD_CAN_WRITE_COMBINE);
 	CHECK_OK(mmd_info(dev, &after));
 	CHECK_EQ(after.mem_free, before.mem_free);
@@ -560,7 +563,8 @@ static void backend_tool_tries_each(const void *arg)
 			bind(cases[i].driver);
 		run(o, RUN_MS, "/bin/sh", "-c", cases[i].line, NULL);
 		diag("%s\n%s", cases[i].line, o->out);
-		CHECKF(!o->status, "`%s` ends with %d: %s%s", cases[i].line, o->status, o->out, o->err);
+		CHECKF(!o->status, "`%s` ends with %d: %s%s", cases[i].line, o->status, o->out,
+		       o->err);
 		if (cases[i].driver)
 			give_back();
 	}

@@ -177,7 +177,8 @@ static void ops_close(struct mmd_pci *p)
 		close(m->bar_fd[i]);
 }
 
-static int bar_map(struct mmd_pci *p, unsigned int bar, uint64_t off, size_t len, int prot, void **ptr)
+static int bar_map(struct mmd_pci *p, unsigned int bar, uint64_t off, size_t len, int prot,
+		   void **ptr)
 {
 	struct mock_pci *m = p->data;
 	void *va = mmap(NULL, len, prot, MAP_SHARED, m->bar_fd[bar], (off_t)off);

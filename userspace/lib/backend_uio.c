@@ -106,7 +106,8 @@ static int line_enable(struct mmd_pci *p)
 	if (pread(u->config, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
 		return -EIO;
 	command = MMD_LE16((uint16_t)(MMD_LE16(command) & ~PCI_COMMAND_INTX_OFF));
-	return pwrite(u->config, &command, sizeof(command), PCI_COMMAND) == sizeof(command) ? 0 : -EIO;
+	return pwrite(u->config, &command, sizeof(command),
+		      PCI_COMMAND) == sizeof(command) ? 0 : -EIO;
 }
 
 static int uio_open(struct mmd_pci *p, int oflags)

@@ -404,7 +404,8 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-int mmd_pci_open(struct mmd_device *dev, const struct mmd_pci_ops *ops, const char *path, int oflags)
+int mmd_pci_open(struct mmd_device *dev, const struct mmd_pci_ops *ops, const char *path,
+		 int oflags)
 {
 	const char *colon = strchr(path, ':');
 	struct mmd_pci *p;

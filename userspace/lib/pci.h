@@ -138,7 +138,8 @@ struct mmd_pci {
 };
 
 /* pci.c */
-int mmd_pci_open(struct mmd_device *dev, const struct mmd_pci_ops *ops, const char *path, int oflags);
+int mmd_pci_open(struct mmd_device *dev, const struct mmd_pci_ops *ops, const char *path,
+		 int oflags);
 void mmd_pci_close(struct mmd_device *dev);
 int mmd_pci_ioctl(struct mmd_device *dev, unsigned long cmd, void *arg);
 int mmd_pci_refuse(struct mmd_pci *p, uint32_t capability);	/* -EOPNOTSUPP */
@@ -169,7 +170,8 @@ static inline void pci_write64(struct mmd_pci *p, uint32_t offset, uint64_t valu
 
 /* pci_object.c */
 struct pci_object *mmd_pci_object(struct mmd_pci *p, uint32_t handle);
-int mmd_pci_memory_alloc(struct mmd_pci *p, uint32_t technique, uint64_t len, struct pci_object **out);
+int mmd_pci_memory_alloc(struct mmd_pci *p, uint32_t technique, uint64_t len,
+			 struct pci_object **out);
 struct pci_object *mmd_pci_bar_object(struct mmd_pci *p, int bar, uint64_t off, uint64_t len);
 void mmd_pci_object_drop(struct mmd_pci *p, struct pci_object *object);
 void mmd_pci_object_put(struct mmd_pci *p, struct pci_object *object);
@@ -194,8 +196,8 @@ struct pci_taken {
 };
 
 bool mmd_pci_iova_find(const struct pci_range *ranges, uint32_t num_ranges, uint64_t highest,
-		       const struct pci_taken *taken, size_t num_taken, uint64_t len, uint64_t align,
-		       uint64_t *iova);
+		       const struct pci_taken *taken, size_t num_taken, uint64_t len,
+		       uint64_t align, uint64_t *iova);
 
 /* pci_dma.c */
 int mmd_pci_dma_submit(struct mmd_pci *p, struct mmapdemo_dma_submit *arg);

@@ -27,8 +27,8 @@ static uint64_t end_of_overlap(const struct pci_taken *taken, size_t num_taken, 
 }
 
 bool mmd_pci_iova_find(const struct pci_range *ranges, uint32_t num_ranges, uint64_t highest,
-		       const struct pci_taken *taken, size_t num_taken, uint64_t len, uint64_t align,
-		       uint64_t *iova)
+		       const struct pci_taken *taken, size_t num_taken, uint64_t len,
+		       uint64_t align, uint64_t *iova)
 {
 	uint32_t i;
 

@@ -165,7 +165,8 @@ static int object_dma_map(struct mmd_pci *p, struct pci_object *object)
 	return ret;
 }
 
-int mmd_pci_memory_alloc(struct mmd_pci *p, uint32_t technique, uint64_t len, struct pci_object **out)
+int mmd_pci_memory_alloc(struct mmd_pci *p, uint32_t technique, uint64_t len,
+			 struct pci_object **out)
 {
 	struct pci_object *object;
 	void *va;
@@ -229,7 +230,8 @@ static int mem_find(struct mmd_pci *p, uint64_t len, uint64_t *off)
 	/* Moved up by one page: place 0 is as good as any here. */
 	for (other = p->objects; other; other = other->next)
 		if (is_device_buf(other))
-			taken[num++] = (struct pci_taken) { other->bar_off + page_size(), other->len };
+			taken[num++] = (struct pci_taken) { other->bar_off + page_size(),
+							    other->len };
 	found = mmd_pci_iova_find(&whole, 1, UINT64_MAX, taken, num, len, page_size(), off);
 	free(taken);
 	*off -= found ? page_size() : 0;
@@ -287,7 +289,8 @@ int mmd_pci_regions_create(struct mmd_pci *p)
 		uint64_t off;
 		uint64_t len;
 	} rows[] = {
-		{ MMAPDEMO_REGION_USER_PAGE, MMAPDEMO_BAR_REGS, MMAPDEMO_USER_BASE, MMAPDEMO_USER_SIZE },
+		{ MMAPDEMO_REGION_USER_PAGE, MMAPDEMO_BAR_REGS, MMAPDEMO_USER_BASE,
+		  MMAPDEMO_USER_SIZE },
 		{ MMAPDEMO_REGION_CTRL, MMAPDEMO_BAR_REGS, MMAPDEMO_CTRL_BASE, MMAPDEMO_CTRL_SIZE },
 		{ MMAPDEMO_REGION_MEM, MMAPDEMO_BAR_MEM, 0, p->bar_size[MMAPDEMO_BAR_MEM] },
 		{ MMAPDEMO_REGION_ALIAS, MMAPDEMO_BAR_ALIAS, 0, p->bar_size[MMAPDEMO_BAR_ALIAS] },
@@ -338,7 +341,9 @@ static int cache_check(struct mmd_pci *p, uint32_t wanted, uint32_t has, bool de
 		return 0;
 	if (!device)
 		return -EOPNOTSUPP;
-	return mmd_pci_refuse(p, wanted == MMAPDEMO_CACHE_WC ? MMD_CAN_WRITE_COMBINE : MMD_CAN_CACHE_SET);
+	if (wanted == MMAPDEMO_CACHE_WC)
+		return mmd_pci_refuse(p, MMD_CAN_WRITE_COMBINE);
+	return mmd_pci_refuse(p, MMD_CAN_CACHE_SET);
 }
 
 int mmd_pci_buf_alloc(struct mmd_pci *p, struct mmapdemo_buf_alloc *arg)
@@ -475,8 +480,8 @@ static int object_map(struct mmd_pci *p, const struct pci_object *object, uint64
 	void *va;
 
 	if (object->bar >= 0)
-		return p->ops->bar_map(p, (unsigned int)object->bar, object->bar_off + at, len, prot,
-				       ptr);
+		return p->ops->bar_map(p, (unsigned int)object->bar, object->bar_off + at, len,
+				       prot, ptr);
 	va = mmap(NULL, len, prot, MAP_SHARED, object->memfd, (off_t)at);
 	if (va == MAP_FAILED)
 		return -errno;
@@ -519,7 +524,8 @@ int mmd_pci_map(struct mmd_device *dev, uint64_t offset, size_t len, int prot, v
 }
 
 /* No system call moves the bytes: a mapping does, made for this one copy where it is a BAR. */
-static ssize_t copy_locked(struct mmd_pci *p, uint64_t offset, void *to, const void *from, size_t len)
+static ssize_t copy_locked(struct mmd_pci *p, uint64_t offset, void *to, const void *from,
+			   size_t len)
 {
 	struct pci_object *object;
 	uint64_t at, first;

@@ -139,7 +139,7 @@ static int queue_stop(struct mmd_pci *p, struct pci_queue *q)
 
 int mmd_pci_queue_create(struct mmd_pci *p, struct mmapdemo_queue_create *arg)
 {
-	uint32_t index, caps;
+	uint32_t index, caps, log2n_max;
 	struct pci_queue *q;
 	int ret;
 
@@ -149,8 +149,9 @@ int mmd_pci_queue_create(struct mmd_pci *p, struct mmapdemo_queue_create *arg)
 	if (ret)
 		return ret;
 	caps = pci_read32(p, MMAPDEMO_REG_QUEUE_CAPS);
+	log2n_max = (caps & MMAPDEMO_QUEUE_CAPS_LOG2N_MAX) >> MMAPDEMO_QUEUE_CAPS_LOG2N_MAX_SHIFT;
 	if (arg->flags || arg->log2n < (caps & MMAPDEMO_QUEUE_CAPS_LOG2N_MIN) ||
-	    arg->log2n > (caps & MMAPDEMO_QUEUE_CAPS_LOG2N_MAX) >> MMAPDEMO_QUEUE_CAPS_LOG2N_MAX_SHIFT)
+	    arg->log2n > log2n_max)
 		return -EINVAL;
 	ret = index_find(p, &index);
 	if (ret)
@@ -264,7 +265,8 @@ static int window_enable(struct mmd_pci *p, const struct pci_window *w,
 		cfg |= MMAPDEMO_WCFG_READ;
 	if (arg->flags & MMAPDEMO_WINDOW_WRITE)
 		cfg |= MMAPDEMO_WCFG_WRITE;
-	cfg |= (uint32_t)(device ? MMAPDEMO_WKIND_MEM : MMAPDEMO_WKIND_BUS) << MMAPDEMO_WCFG_KIND_SHIFT;
+	if (device)
+		cfg |= MMAPDEMO_WKIND_MEM << MMAPDEMO_WCFG_KIND_SHIFT;
 	pci_write64(p, MMAPDEMO_WREG(w->index, ADDR),
 		    (device ? object->bar_off : object->iova) + arg->off);
 	pci_write64(p, MMAPDEMO_WREG(w->index, LEN), arg->len);

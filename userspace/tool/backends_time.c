@@ -186,6 +186,7 @@ int backends_time(struct tool *tool, struct trial *t, json_t *rows)
 	struct timed w = { .t = t };
 	struct mmd_buf page;
 	uint64_t median;
+	json_t *row;
 	int bad = 0, ret;
 	size_t i;
 
@@ -204,10 +205,11 @@ int backends_time(struct tool *tool, struct trial *t, json_t *rows)
 			tool_say(tool, "%-7s %13s  %s: %s\n", backend, "-", things[i].name,
 				 lacks ? lacks : strerrordesc_np(-ret));
 		bad |= ret && !lacks;
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:o, s:s?, s:i}", "backend", backend,
-						      "name", things[i].name, "median_ns",
-						      ret ? json_null() : json_integer((json_int_t)median),
-						      "lacks", lacks, "rounds", ROUNDS));
+		row = json_pack("{s:s, s:s, s:s?, s:i}", "backend", backend, "name", things[i].name,
+				"lacks", lacks, "rounds", ROUNDS);
+		json_object_set_new(row, "median_ns",
+				    ret ? json_null() : json_integer((json_int_t)median));
+		json_array_append_new(rows, row);
 	}
 	mmd_queue_destroy(w.q);
 	mmd_unmap(&w.page);

@@ -28,7 +28,8 @@ struct args {
 enum { KEY_MARKDOWN = 0x200, KEY_TRY, KEY_TIME };
 
 static const struct argp_option options[] = {
-	{ "try", KEY_TRY, NULL, 0, "Use the device by each backend whose kernel driver it is bound to: map, "
+	{ "try", KEY_TRY, NULL, 0,
+	  "Use the device by each backend whose kernel driver it is bound to: map, "
 	  "touch, transfer, interrupt, queue", 1 },
 	{ "time", KEY_TIME, NULL, 0, "The same, and medians of how long it takes", 1 },
 	{ "markdown", KEY_MARKDOWN, NULL, 0, "The table as documents have it", 1 },
@@ -230,7 +231,8 @@ static int try_dma(struct trial *t)
 {
 	int ret;
 
-	ret = mmd_buf_alloc(t->dev, MMAPDEMO_TECH_COHERENT, LEN, MMAPDEMO_CACHE_DEFAULT, 0, &t->mem);
+	ret = mmd_buf_alloc(t->dev, MMAPDEMO_TECH_COHERENT, LEN, MMAPDEMO_CACHE_DEFAULT, 0,
+			    &t->mem);
 	if (ret)
 		return failed(t, MMD_CALL_BUF_ALLOC, ret, "system memory");
 	ret = mmd_map_buf(t->dev, &t->mem, PROT_READ | PROT_WRITE, &t->mem_map);
@@ -279,8 +281,8 @@ static int queue_copy(struct trial *t, struct mmd_queue *q)
 
 	ret = mmd_window_create(t->dev, t->mem.handle, 0, LEN / 2, MMAPDEMO_WINDOW_READ, &from);
 	if (!ret)
-		ret = mmd_window_create(t->dev, t->mem.handle, LEN / 2, LEN / 2, MMAPDEMO_WINDOW_WRITE,
-					&to);
+		ret = mmd_window_create(t->dev, t->mem.handle, LEN / 2, LEN / 2,
+					MMAPDEMO_WINDOW_WRITE, &to);
 	if (ret)
 		return failed(t, MMD_CALL_WINDOW_CREATE, ret, "system memory");
 	pattern(t->mem_map.ptr, LEN / 2, 9);
@@ -336,6 +338,7 @@ static int try_steps(struct tool *tool, struct trial *t, json_t *rows)
 	uint32_t backend = mmd_backend(t->dev), lacks;
 	const char *word, *why;
 	int ret, bad = 0;
+	json_t *row;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -345,15 +348,16 @@ static int try_steps(struct tool *tool, struct trial *t, json_t *rows)
 		lacks = ret == -EOPNOTSUPP ? mmd_refused(t->dev) : MMD_CAN_NONE;
 		if (lacks && mmd_backend_can(backend, lacks, &why) == -EOPNOTSUPP) {
 			word = "cannot";
-			snprintf(t->detail, sizeof(t->detail), "%s: %s", mmd_capability_name(lacks), why);
+			snprintf(t->detail, sizeof(t->detail), "%s: %s",
+				 mmd_capability_name(lacks), why);
 		}
 		bad |= !strcmp(word, "FAIL");
-		tool_say(tool, "%-7s %-6s  %-14s %s\n", mmd_backend_name(backend), word, steps[i].name,
-			 t->detail);
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s?}", "backend",
-						      mmd_backend_name(backend), "step", steps[i].name,
-						      "result", word, "detail", t->detail, "lacks",
-						      lacks ? mmd_capability_name(lacks) : NULL));
+		tool_say(tool, "%-7s %-6s  %-14s %s\n", mmd_backend_name(backend), word,
+			 steps[i].name, t->detail);
+		row = json_pack("{s:s, s:s, s:s, s:s, s:s?}", "backend", mmd_backend_name(backend),
+				"step", steps[i].name, "result", word, "detail", t->detail,
+				"lacks", lacks ? mmd_capability_name(lacks) : NULL);
+		json_array_append_new(rows, row);
 	}
 	return bad;
 }
