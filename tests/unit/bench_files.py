@@ -13,22 +13,17 @@ import subprocess
 import sys
 import tempfile
 
+from tap import Tap
+
 tool = sys.argv[1]
-results = []
+tap = Tap()
+check = tap.check
 
 
 def run(*args, **kwargs):
     kwargs.setdefault("stdout", subprocess.PIPE)
     kwargs.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([tool, *args], stderr=subprocess.PIPE, timeout=20, text=True, **kwargs)
-
-
-def check(name, good, detail=""):
-    results.append(bool(good))
-    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}")
-    if not good:
-        for line in str(detail).splitlines():
-            print(f"# {line}")
 
 
 def row(name, unit, median, limit=None, ci95=None):
@@ -149,5 +144,4 @@ with tempfile.TemporaryDirectory(prefix="mmb-files-") as directory:
     r = run("bench", "compare", a, b, f"--json={directory}/no/such.json")
     check("compare_json_nowhere_exits_1", r.returncode == 1 and "could not be written" in r.stderr, r)
 
-print(f"1..{len(results)}")
-sys.exit(0 if all(results) else 1)
+tap.finish()

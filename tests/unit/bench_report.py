@@ -15,18 +15,13 @@ import xml.etree.ElementTree
 from html import escape
 from html.parser import HTMLParser
 
+from tap import Tap
+
 report, sample_path, schema_path = sys.argv[1:4]
-results = []
+tap = Tap()
+check = tap.check
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 PLOTS = ("latency", "sweep", "batch", "faults", "engines", "peers")
-
-
-def check(name, good, detail=""):
-    results.append(bool(good))
-    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}")
-    if not good:
-        for line in str(detail)[:4000].splitlines():
-            print(f"# {line}")
 
 
 class Page(HTMLParser):
@@ -165,5 +160,4 @@ else:
 done = subprocess.run([report], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
 check("usage_exits_2", done.returncode == 2 and "RESULTS.json" in done.stderr, done)
 
-print(f"1..{len(results)}")
-sys.exit(0 if all(results) else 1)
+tap.finish()

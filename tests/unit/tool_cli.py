@@ -8,22 +8,17 @@ import os
 import subprocess
 import sys
 
+from tap import Tap
+
 tool = sys.argv[1]
-results = []
+tap = Tap()
+check = tap.check
 
 
 def run(*args, **kwargs):
     kwargs.setdefault("stdout", subprocess.PIPE)
     kwargs.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([tool, *args], stderr=subprocess.PIPE, timeout=20, text=True, **kwargs)
-
-
-def check(name, good, detail=""):
-    results.append(bool(good))
-    print(f"{'ok' if good else 'not ok'} {len(results)} - {name}")
-    if not good:
-        for line in str(detail).splitlines():
-            print(f"# {line}")
 
 
 COMMANDS = ["info", "regs", "peek", "poke", "map", "copy", "queue", "watch", "selftest"]
@@ -124,5 +119,4 @@ os.close(write_end)
 check("output_closed_pipe_exits_1",
       r.returncode == 1 and "standard output: cannot write: Broken pipe" in r.stderr, r)
 
-print(f"1..{len(results)}")
-sys.exit(0 if all(results) else 1)
+tap.finish()

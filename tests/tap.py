@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results as TAP, for the scripts of this directory."""
+"""Results as TAP, for the scripts of tests/unit and tests/abi: meson gives them this directory as PYTHONPATH."""
 import subprocess
 import sys
 
