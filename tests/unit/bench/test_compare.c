@@ -3,6 +3,7 @@
  * test_compare.c - what is called a change between two runs, on rows whose answer is known.
  */
 #include "../unit.h"
+#include "change.h"
 
 #include <stdio.h>
 
@@ -169,17 +170,23 @@ static void count_with_a_new_tail_is_worse(void **state)
 	assert_true(mmb_member_number(line, "b") == 2);
 }
 
+/* The verdict when only a figure that the row is not judged by becomes another. */
+static const char *verdict_of_other_figure(const char *id, const char *unit, double was, const char *judged_by,
+					   const char *key, double becomes)
+{
+	json_t *a = results(row(id, unit, was, 0, NULL), NULL), *b;
+
+	json_object_set_new(json_array_get(json_object_get(a, "metrics"), 0), "judged_by", json_string(judged_by));
+	b = json_deep_copy(a);
+	json_object_set_new(json_array_get(json_object_get(b, "metrics"), 0), key, json_real(becomes));
+	return verdict(a, b, NULL);
+}
+
 /* X2.poll: a worker may have lost its processor once. */
 static void count_judged_by_its_median_may_scatter(void **state)
 {
-	json_t *a = results(row("X2.poll", "each", 0, 0, NULL), NULL), *b;
-
 	(void)state;
-	json_object_set_new(json_array_get(json_object_get(a, "metrics"), 0), "judged_by",
-			    json_string("median"));
-	b = json_deep_copy(a);
-	json_object_set_new(json_array_get(json_object_get(b, "metrics"), 0), "max", json_real(2));
-	assert_string_equal(verdict(a, b, NULL), "same");
+	assert_string_equal(verdict_of_other_figure("X2.poll", "each", 0, "median", "max", 2), "same");
 }
 
 static void instructions_may_drift_by_one_percent(void **state)
@@ -192,14 +199,9 @@ static void instructions_may_drift_by_one_percent(void **state)
 
 static void instructions_of_faults_go_by_the_least(void **state)
 {
-	json_t *a = results(row("I4.bar_fault", "instructions per page", 1000, 0, NULL), NULL), *b;
-
 	(void)state;
-	json_object_set_new(json_array_get(json_object_get(a, "metrics"), 0), "judged_by",
-			    json_string("min"));
-	b = json_deep_copy(a);
-	json_object_set_new(json_array_get(json_object_get(b, "metrics"), 0), "median", json_real(1500));
-	assert_string_equal(verdict(a, b, NULL), "same");
+	assert_string_equal(verdict_of_other_figure("I4.bar_fault", "instructions per page", 1000, "min", "median", 1500),
+			    "same");
 }
 
 static void times_are_left_out(void **state)
@@ -276,42 +278,33 @@ static void environments_differ_by_field_and_boot(void **state)
 static void load_accepts_what_is_right_and_sees_each_change(void **state)
 {
 	static const struct {
-		const char *list;	/* NULL: of the whole */
-		const char *key;
-		const char *value;	/* NULL: take it away */
+		struct change change;
 		const char *says;
 	} changes[] = {
-		{ NULL, "schema", NULL, "not the results" }, { NULL, "schema", "1", "version 1" },
-		{ NULL, "schema", "99", "version 99" }, { NULL, "env", "[]", "not the results" },
-		{ NULL, "metrics", NULL, "'metrics'" }, { NULL, "ratios", "{}", "'ratios'" },
-		{ "metrics", "id", "7", "without an id" }, { "metrics", "median", "\"1\"", "X1" },
-		{ "metrics", "ci95", "[1]", "damaged" }, { "metrics", "ci95", "[1, null]", "damaged" },
-		{ "metrics", "limit", "[1]", "damaged" }, { "ratios", "max", NULL, "damaged" },
-		{ "ratios", "verdict", "null", "damaged" }, { "ratios", "n", "1.5", "damaged" },
+		{ { NULL, "schema", NULL }, "not the results" }, { { NULL, "schema", "1" }, "version 1" },
+		{ { NULL, "schema", "99" }, "version 99" }, { { NULL, "env", "[]" }, "not the results" },
+		{ { NULL, "metrics", NULL }, "'metrics'" }, { { NULL, "ratios", "{}" }, "'ratios'" },
+		{ { "metrics", "id", "7" }, "without an id" }, { { "metrics", "median", "\"1\"" }, "X1" },
+		{ { "metrics", "ci95", "[1]" }, "damaged" }, { { "metrics", "ci95", "[1, null]" }, "damaged" },
+		{ { "metrics", "limit", "[1]" }, "damaged" }, { { "ratios", "max", NULL }, "damaged" },
+		{ { "ratios", "verdict", "null" }, "damaged" }, { { "ratios", "n", "1.5" }, "damaged" },
 	};
 	char why[256] = "";
 
 	(void)state;
 	for (size_t i = 0; i <= ARRAY_SIZE(changes); i++) {
 		json_t *root = results(row("X1", "each", 1, 0, band(1, 1)), row("B1", "ratio", 1, 0.1, NULL));
-		json_t *at = root;
 
 		if (i == ARRAY_SIZE(changes)) {
 			assert_int_equal(mmb_load_check(root, why, sizeof(why)), 0);
 			json_decref(root);
 			break;
 		}
-		if (changes[i].list)
-			at = json_array_get(json_object_get(root, changes[i].list), 0);
-		if (changes[i].value)
-			json_object_set_new(at, changes[i].key,
-					    json_loads(changes[i].value, JSON_DECODE_ANY, NULL));
-		else
-			json_object_del(at, changes[i].key);
+		change_apply(root, &changes[i].change);
 		if (!mmb_load_check(root, why, sizeof(why)))
-			fail_msg("a wrong %s passed", changes[i].key);
+			fail_msg("a wrong %s passed", changes[i].change.key);
 		if (!strstr(why, changes[i].says))
-			fail_msg("a wrong %s: %s", changes[i].key, why);
+			fail_msg("a wrong %s: %s", changes[i].change.key, why);
 		json_decref(root);
 	}
 }

@@ -4,6 +4,7 @@
  * not at all.
  */
 #include "../unit.h"
+#include "change.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -170,11 +171,7 @@ static void build_conforms_to_schema(void **state)
 /* The check itself must be able to fail: one wrong thing at a time. */
 static void build_check_sees_each_change(void **state)
 {
-	static const struct {
-		const char *list;
-		const char *key;
-		const char *value;	/* NULL: take the member away */
-	} changes[] = {
+	static const struct change changes[] = {
 		{ NULL, "schema", "1" }, { NULL, "env", NULL }, { NULL, "surplus", "1" },
 		{ "metrics", "median", "\"1\"" }, { "metrics", "verdict", "\"good\"" },
 		{ "metrics", "boot", "\"cold\"" }, { "ratios", "boot", NULL },
@@ -187,15 +184,9 @@ static void build_check_sees_each_change(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
-		json_t *root = sample(), *at = root;
+		json_t *root = sample();
 
-		if (changes[i].list)
-			at = json_array_get(json_object_get(root, changes[i].list), 0);
-		if (changes[i].value)
-			json_object_set_new(at, changes[i].key,
-					    json_loads(changes[i].value, JSON_DECODE_ANY, NULL));
-		else
-			json_object_del(at, changes[i].key);
+		change_apply(root, &changes[i]);
 		if (conforms(root, schema))
 			fail_msg("a wrong %s.%s passed", changes[i].list, changes[i].key);
 		json_decref(root);
