@@ -23,20 +23,6 @@
 #define GONE_MS	8000
 #define CALM_MS	1500
 
-static void is_whole(void)
-{
-	struct neighbour n = neighbour_get();
-	struct mmapdemo_dma_wait w;
-
-	neighbour_check(&n);
-	CHECK_OK(dma_copy(n.fd, MMAPDEMO_DMA_TO_DEVICE, n.a.handle, 0, n.b.handle, 0, PAGE, &w));
-	CHECK_EQ(w.out_bytes, PAGE);
-	queue_put(&n.q);
-	unmap(n.a.p, n.a.len);
-	unmap(n.b.p, n.b.len);
-	close(n.fd);
-}
-
 /*
  * Recoveries that nobody waited for may be under way, or not have begun: the kernel has a report
  * read by a thread. Over is what has not been seen for a while.
@@ -121,7 +107,7 @@ static void bus_error_again_and_again_is_got_over(const void *arg)
 	nonfatal = told("nonfatal");
 	for (int i = 0; i < 3; i++) {
 		diag("recovered in %u and %u ms", bus_error_fatal(), bus_error_nonfatal());
-		is_whole();
+		device_is_whole();
 	}
 	/* Of a fatal one the kernel does not ask the device, which nobody may reach. */
 	CHECK_EQ(told("nonfatal"), nonfatal + 3);
@@ -194,9 +180,9 @@ static void bus_error_in_a_race_with_resets_is_got_over(const void *arg)
 		pthread_join(t[i], NULL);
 	close(r.fd);
 	wait_for_recoveries();
-	is_whole();
+	device_is_whole();
 	bus_error_fatal();
-	is_whole();
+	device_is_whole();
 }
 
 static void *wait_for_end(void *arg)
@@ -262,7 +248,7 @@ static void bus_error_without_recovery_is_the_end(const void *arg)
 			driver_bind();
 		}
 		file_is_dead(fd);
-		is_whole();
+		device_is_whole();
 		close(fd);
 		close(waits);
 	}

@@ -364,16 +364,7 @@ static void import_races_unbind(const void *arg)
 		jobs[i].im = CHECK_SYS(open(NODE, O_RDWR | O_CLOEXEC));
 		CHECK(!pthread_create(&jobs[i].thread, NULL, importing, &jobs[i]));
 	}
-	for (int k = 0; k < 6; k++) {
-		u32 rounds = jobs[0].rounds;
-		unsigned int ms;
-
-		while (jobs[0].rounds < rounds + 2)
-			sleep_ms(1);
-		ms = driver_unbind();
-		CHECKF(ms < promise_ms(2000), "unbinding took %u ms", ms);
-		driver_bind();
-	}
+	driver_rebind_beside(&jobs[0].rounds, 6);
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
 		jobs[i].over = true;
 		pthread_join(jobs[i].thread, NULL);

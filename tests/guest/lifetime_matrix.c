@@ -31,21 +31,6 @@
 #define SETTLE_MS	30
 #define LEN		(256 * PAGE)
 
-/* A new file, its transfers and its queues: all there and right. */
-static void device_is_whole(void)
-{
-	struct neighbour n = neighbour_get();
-	struct mmapdemo_dma_wait w;
-
-	neighbour_check(&n);
-	CHECK_OK(dma_copy(n.fd, MMAPDEMO_DMA_TO_DEVICE, n.a.handle, 0, n.b.handle, 0, PAGE, &w));
-	CHECK_EQ(w.out_bytes, PAGE);
-	queue_put(&n.q);
-	unmap(n.a.p, n.a.len);
-	unmap(n.b.p, n.b.len);
-	close(n.fd);
-}
-
 /* --- closed ----------------------------------------------------------------------------------- */
 
 /* Who sleeps is woken by an interrupt, not by the watchdog a second later; a queue's owner too. */

@@ -77,6 +77,24 @@ void driver_bind(void)
 	node_wait(true);
 }
 
+unsigned int driver_rebind_beside(const volatile u32 *rounds, unsigned int times)
+{
+	unsigned int worst = 0;
+
+	for (unsigned int i = 0; i < times; i++) {
+		u32 before = *rounds;
+		unsigned int ms;
+
+		while (*rounds < before + 2)
+			sleep_ms(1);
+		ms = driver_unbind();
+		CHECKF(ms < promise_ms(2000), "unbinding took %u ms", ms);
+		worst = ms > worst ? ms : worst;
+		driver_bind();
+	}
+	return worst;
+}
+
 unsigned int pci_remove(void)
 {
 	char path[96];

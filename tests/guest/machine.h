@@ -15,6 +15,11 @@ bool kernel_is_before(unsigned int major, unsigned int minor);
 
 unsigned int driver_unbind(void);
 void driver_bind(void);
+/*
+ * Takes the driver away and brings it back so many times beside a thread that counts its rounds, each time when it has
+ * gone two further; returns the milliseconds of the longest removal, which is within what is promised.
+ */
+unsigned int driver_rebind_beside(const volatile u32 *rounds, unsigned int times);
 unsigned int pci_remove(void);
 void pci_rescan(void);
 /* Hot-unplug asked of QEMU; SKIPs where there is no way to ask. */

@@ -336,3 +336,17 @@ void neighbour_check(struct neighbour *n)
 	CHECK_EQ(differs(n->a.p, NEIGHBOUR_LEN, n->round), NEIGHBOUR_LEN);
 	CHECK_EQ(queue_info(&n->q).out_state, MMAPDEMO_QSTATE_RUNNING);
 }
+
+void device_is_whole(void)
+{
+	struct neighbour n = neighbour_get();
+	struct mmapdemo_dma_wait w;
+
+	neighbour_check(&n);
+	CHECK_OK(dma_copy(n.fd, MMAPDEMO_DMA_TO_DEVICE, n.a.handle, 0, n.b.handle, 0, PAGE, &w));
+	CHECK_EQ(w.out_bytes, PAGE);
+	queue_put(&n.q);
+	unmap(n.a.p, n.a.len);
+	unmap(n.b.p, n.b.len);
+	close(n.fd);
+}

@@ -107,5 +107,7 @@ struct neighbour neighbour_get(void);
 struct neighbour neighbour_in(int fd);
 /* A verified round trip through its queue, and its memory is what it was. */
 void neighbour_check(struct neighbour *n);
+/* A new file, its transfers and its queues: all there and right. */
+void device_is_whole(void);
 
 #endif /* GUEST_QUEUE_H */

@@ -493,23 +493,13 @@ static void *reader(void *arg)
 static void sysfs_readers_do_not_hold_up_unbind(const void *arg)
 {
 	struct job jobs[2] = { [1].writes = true };
-	unsigned int worst = 0, gone = 0;
+	unsigned int worst, gone = 0;
 
 	(void)arg;
 	directory_find();
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
 		CHECK(!pthread_create(&jobs[i].thread, NULL, reader, &jobs[i]));
-	for (int k = 0; k < 8; k++) {
-		u32 rounds = jobs[0].rounds;
-		unsigned int ms;
-
-		while (jobs[0].rounds < rounds + 2)
-			sleep_ms(1);
-		ms = driver_unbind();
-		CHECKF(ms < promise_ms(2000), "unbinding took %u ms", ms);
-		worst = ms > worst ? ms : worst;
-		driver_bind();
-	}
+	worst = driver_rebind_beside(&jobs[0].rounds, 8);
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
 		jobs[i].over = true;
 		pthread_join(jobs[i].thread, NULL);
