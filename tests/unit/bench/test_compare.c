@@ -171,14 +171,16 @@ static void count_with_a_new_tail_is_worse(void **state)
 }
 
 /* The verdict when only a figure that the row is not judged by becomes another. */
-static const char *verdict_of_other_figure(const char *id, const char *unit, double was, const char *judged_by,
-					   const char *key, double becomes)
+static const char *verdict_of_other_figure(const char *id, const char *unit, double was,
+					   const char *judged_by, const char *key, double becomes)
 {
 	json_t *a = results(row(id, unit, was, 0, NULL), NULL), *b;
 
-	json_object_set_new(json_array_get(json_object_get(a, "metrics"), 0), "judged_by", json_string(judged_by));
+	json_object_set_new(json_array_get(json_object_get(a, "metrics"), 0), "judged_by",
+			    json_string(judged_by));
 	b = json_deep_copy(a);
-	json_object_set_new(json_array_get(json_object_get(b, "metrics"), 0), key, json_real(becomes));
+	json_object_set_new(json_array_get(json_object_get(b, "metrics"), 0), key,
+			    json_real(becomes));
 	return verdict(a, b, NULL);
 }
 
@@ -200,8 +202,8 @@ static void instructions_may_drift_by_one_percent(void **state)
 static void instructions_of_faults_go_by_the_least(void **state)
 {
 	(void)state;
-	assert_string_equal(verdict_of_other_figure("I4.bar_fault", "instructions per page", 1000, "min", "median", 1500),
-			    "same");
+	assert_string_equal(verdict_of_other_figure("I4.bar_fault", "instructions per page", 1000, "min", "median",
+						    1500), "same");
 }
 
 static void times_are_left_out(void **state)
