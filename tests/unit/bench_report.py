@@ -147,6 +147,19 @@ if shutil.which("gnuplot"):
               "r.json: " in done.stderr, done)
     done, made, alone = make(text, output="/nonexistent/r.html")
     check("nowhere_to_write_exits_1", done.returncode == 1 and "cannot write: No such file" in done.stderr, done)
+    for name in PLOTS:
+        done, _, _ = make(text, "--plot", name, output="-")
+        try:
+            alone = xml.etree.ElementTree.fromstring(done.stdout)
+            good = alone.tag.endswith("svg") and len(done.stdout) > 4000 and not re.search(r"href=.https?:|url\((?!#)", done.stdout)
+        except xml.etree.ElementTree.ParseError as err:
+            good = False
+            done = err
+        check(f"plot_{name}_alone_is_a_picture", good and "prefers-color-scheme: dark" in done.stdout, done)
+    done, _, alone = make(json.dumps(bare), "--plot", "faults")
+    check("plot_without_its_rows_exits_1", done.returncode == 1 and alone and "no row of I4 in it" in done.stderr, done)
+    done, _, _ = make(text, "--plot", "bogus")
+    check("plot_unknown_exits_2", done.returncode == 2 and "bogus" in done.stderr, done)
     with open("/dev/full", "w") as full:
         done, made, _ = make(text, output="-", stdout=full)
     check("disk_full_exits_1", done.returncode == 1 and "No space left" in done.stderr and done.stderr.count("\n") == 1, done)

@@ -8,7 +8,8 @@ from results import LISTS, number
 VERDICTS = ("pass", "fail", "noisy", "inconclusive", "skipped", "info")
 LIST_TITLES = {"controls": "Controls", "metrics": "Measured values", "ratios": "Ratios"}
 
-STYLE = """
+# By day and by night; an svg of its own has it, too.
+PALETTE = """
 :root { color-scheme: light dark; --bg: #fbfbfa; --card: #ffffff; --fg: #1b1f24; --muted: #5c6570; --grid: #e3e6ea; --line: #dfe3e8;
   --soft: #9aa5b1; --s1: #1d5fd1; --s2: #c2560c; --s3: #14804a; --s4: #7c3aed; --s5: #be1e5a; --s6: #0b7689; --s7: #946200; --s8: #4b5a6b;
   --pass: #12703f; --passbg: #e2f5ea; --fail: #a61b2b; --failbg: #fde7e9; --warn: #855400; --warnbg: #fdf1d7; --infobg: #eceff3; }
@@ -16,6 +17,9 @@ STYLE = """
   :root { --bg: #101418; --card: #181d23; --fg: #e4e8ed; --muted: #9aa5b1; --grid: #2a323b; --line: #2b333d; --soft: #68747f;
     --s1: #6ea8fe; --s2: #f79a54; --s3: #4fc98a; --s4: #b794f6; --s5: #f47ba6; --s6: #4fc6d9; --s7: #dcb14a; --s8: #a9b7c6;
     --pass: #63d69b; --passbg: #143325; --fail: #ff8d97; --failbg: #42171c; --warn: #edc06a; --warnbg: #3a2c10; --infobg: #262d36; } }
+"""
+
+STYLE = PALETTE + """\
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--bg); color: var(--fg); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 28px 20px 60px; }

@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+from html import escape
 
 from plots import COLOURS
 
@@ -68,6 +69,30 @@ def adapt(text, name, title, kind):
     body = body.replace(' font-family="sans-serif" ', " ")
     width, height, _ = SHAPES[kind]
     return f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">{body}'
+
+
+LINE = 22
+DASHES = {"dashed": "6,4", "dotted": "2,3"}
+
+
+def alone(drawn, plot, legend, palette):
+    """A file of its own, of what run() gave for a plot: with its title, the legend below, and the colours of both themes."""
+    title = plot.title
+    namespace = re.search(r'<svg[^>]* xmlns="([^"]+)"', drawn)[1]
+    width, height, size = SHAPES["wide"]
+    inner = adapt(drawn, plot.name, title, "wide").replace("<svg ", f'<svg y="{LINE + 8}" width="{width}" height="{height}" ', 1)
+    below = LINE + 8 + height
+    lines = []
+    for at, (text, tint, kind) in enumerate(legend):
+        y = below + LINE * at + LINE // 2
+        dash = f' stroke-dasharray="{DASHES[kind]}"' if kind in DASHES else ""
+        lines.append(f'<line x1="70" x2="96" y1="{y}" y2="{y}" stroke="var(--{tint})" stroke-width="{7 if kind == "wide" else 3}"{dash}/>'
+                     f'<text x="106" y="{y + 4}" fill="var(--fg)">{escape(text)}</text>')
+    total = below + LINE * len(legend) + 8
+    return (f'<svg xmlns="{namespace}" viewBox="0 0 {width} {total}" width="{width}" height="{total}" '
+            f'font-family="sans-serif" font-size="{size}" role="img">\n<title>{escape(title)}</title>\n<style>{palette}</style>\n'
+            f'<rect width="{width}" height="{total}" rx="10" fill="var(--card)"/>\n'
+            f'<text x="14" y="{LINE}" font-weight="bold" fill="var(--fg)">{escape(title)}</text>\n{inner}\n' + "\n".join(lines) + "\n</svg>\n")
 
 
 def _used(defs, body):
