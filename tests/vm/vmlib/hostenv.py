@@ -18,13 +18,20 @@ def collect(qemu, accelerator, words):
         "qemu_version": (_first_line([words[0], "--version"]) or "").rpartition("version ")[2] or None,
         "qemu_source": _read(os.path.join(qemu, "source")),
         "accelerator": accelerator,
-        "qemu_cmdline": " ".join(words),
+        "qemu_cmdline": portable(" ".join(words)),
         "host_cpu": _cpu_model(),
         "host_kernel": platform.release(),
         "git_revision": _first_line(["git", "-C", paths.TOP, "describe", "--always", "--dirty", "--abbrev=12"]),
         "host_load": _read("/proc/loadavg"),
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }).encode()
+
+
+def portable(text):
+    """Results are published, and compared with those of another clone: no path of this machine in them."""
+    for directory, name in sorted(((paths.CACHE, "CACHE"), (paths.TOP, "TOP")), key=lambda pair: -len(pair[0])):
+        text = text.replace(directory + os.sep, name + os.sep)
+    return text
 
 
 def _first_line(words):
