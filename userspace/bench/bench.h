@@ -124,7 +124,7 @@ struct mmb_pair {
 /* The fixed part of a case: one table entry in cases/. */
 struct mmb_case_ops {
 	const struct mmb_group *group;
-	bool icount;			/* belongs into MMB_BOOT_ICOUNT; else into MMB_BOOT_TIMED */
+	enum mmb_boot boot;		/* which guest it belongs into; ANY: MMB_BOOT_TIMED */
 	enum mmb_rc (*setup)(struct mmb_case *c);	/* adds arms and pairs */
 	/* Poison before and check after the timed part: the row exists only if both say OK. */
 	enum mmb_rc (*prepare)(struct mmb_case *c);
@@ -382,6 +382,7 @@ void mmb_plan_overlap(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_lock(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_engines(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_peers(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_iommu(struct mmb_plan *plan, const struct mmb_options *opt);
 
 /* plan.c */
 void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt);

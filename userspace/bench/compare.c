@@ -75,18 +75,18 @@ static const json_t *boot_env(const json_t *root, const char *boot)
 
 json_t *mmb_compare_envs(const json_t *a, const json_t *b)
 {
-	static const char *const boots[] = { "timed", "icount" };
 	json_t *out = json_array();
 	bool by_boot = false;
 
 	/* Where both know their boots, each is held against its like. */
-	for (size_t i = 0; i < 2; i++) {
-		const json_t *ea = boot_env(a, boots[i]), *eb = boot_env(b, boots[i]);
+	for (int boot = MMB_BOOT_ANY + 1; boot < MMB_BOOTS; boot++) {
+		const char *name = mmb_boot_name((enum mmb_boot)boot);
+		const json_t *ea = boot_env(a, name), *eb = boot_env(b, name);
 
 		if (!ea || !eb)
 			continue;
 		by_boot = true;
-		env_differences(out, boots[i], ea, eb);
+		env_differences(out, name, ea, eb);
 	}
 	if (!by_boot)
 		env_differences(out, "any", json_object_get(a, "env"), json_object_get(b, "env"));

@@ -29,9 +29,10 @@ static const struct argp_option argp_options[] = {
 	{ "seed", KEY_SEED, "N", 0, "Seed of data patterns and bootstrap, default 1", 0 },
 	{ "budget", KEY_BUDGET, "SECONDS", 0, "Repeat noisy cases only in the first SECONDS, "
 	  "default 80 (quick: 20)", 0 },
-	{ "boot", KEY_BOOT, "BOOT", 0, "timed: only the cases that take times; icount: only those that "
+	{ "boot", KEY_BOOT, "BOOT", 0, "timed: only the cases that take times; iommu: those that take "
+	  "several devices behind an IOMMU, with different drivers; icount: only those that "
 	  "count instructions, which takes a guest under -icount shift=4,sleep=off -smp 1. Default: "
-	  "what this machine can do; with --only, what is named", 0 },
+	  "timed, or icount where instructions can be counted; with --only, what is named", 0 },
 	{ "all", KEY_ALL, NULL, 0, "Print every row, not only the chosen ones", 0 },
 	{ "trace-one", KEY_TRACE_ONE, NULL, 0, "Run one 4 KiB transfer in each direction, print its "
 	  "sequence number and times, and end: to be found again in the driver's "
@@ -156,12 +157,11 @@ static void parse_sizes(char *arg, struct parsed *p, struct argp_state *state)
 
 static enum mmb_boot parse_boot(const char *arg, struct argp_state *state)
 {
-	if (!strcmp(arg, "timed"))
-		return MMB_BOOT_TIMED;
-	if (!strcmp(arg, "icount"))
-		return MMB_BOOT_ICOUNT;
-	argp_error(state, "--boot '%s': there are timed and icount", arg);
-	return MMB_BOOT_ANY;
+	enum mmb_boot boot = mmb_boot_value(arg);
+
+	if (boot == MMB_BOOT_ANY)
+		argp_error(state, "--boot '%s': there are timed, iommu and icount", arg);
+	return boot;
 }
 
 static error_t parse_opt(int key, char *arg, struct argp_state *state)

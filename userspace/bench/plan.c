@@ -32,7 +32,7 @@ struct mmb_case *mmb_plan_add(struct mmb_plan *plan, const struct mmb_case_ops *
 
 enum mmb_boot mmb_boot_of(const struct mmb_case *c)
 {
-	return c->ops->icount ? MMB_BOOT_ICOUNT : MMB_BOOT_TIMED;
+	return c->ops->boot == MMB_BOOT_ANY ? MMB_BOOT_TIMED : c->ops->boot;
 }
 
 /*
@@ -60,6 +60,7 @@ void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt)
 	mmb_plan_overlap(plan, opt);
 	mmb_plan_queue_sweep(plan, opt);
 	mmb_plan_sweep(plan, opt);
+	mmb_plan_iommu(plan, opt);
 }
 
 /* "D1" names D1 and all of D1.*; a glob names what it matches. */

@@ -70,6 +70,8 @@ static const struct mmb_target targets[] = {
 	{ "S2.*iB", ">= 0.9", 0.9, NAN, MEDIAN, true },
 	{ "S3.auto.*.over", "0", 0, 0, EVERY, true },
 	{ "S4.*.auto", "<= 1.1", NAN, 1.1, MEDIAN, true },
+	{ "V1.*iB.*_device", ">= 0.7", 0.7, NAN, MEDIAN, true },
+	{ "V1.descriptor.64.translated", "<= 125", NAN, 125, MEDIAN, true },
 };
 
 const char *mmb_verdict_name(enum mmb_verdict verdict)
@@ -91,10 +93,19 @@ const char *mmb_boot_name(enum mmb_boot boot)
 	static const char *const names[] = {
 		[MMB_BOOT_ANY] = "any",
 		[MMB_BOOT_TIMED] = "timed",
+		[MMB_BOOT_IOMMU] = "iommu",
 		[MMB_BOOT_ICOUNT] = "icount",
 	};
 
 	return names[boot];
+}
+
+enum mmb_boot mmb_boot_value(const char *name)
+{
+	for (int boot = MMB_BOOT_ANY + 1; boot < MMB_BOOTS; boot++)
+		if (!strcmp(mmb_boot_name((enum mmb_boot)boot), name))
+			return (enum mmb_boot)boot;
+	return MMB_BOOT_ANY;
 }
 
 const char *mmb_judged_by_name(enum mmb_judged_by by)

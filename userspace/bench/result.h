@@ -18,17 +18,23 @@
 #define MMB_SCHEMA_VERSION	2	/* 2: boot and judged_by of rows, boots of the run */
 
 /*
- * Which guest a case belongs into: one whose clock shows time, or one whose clock shows the
- * instructions that it has executed (icount.h). What is timed in the second means nothing.
+ * Which guest a case belongs into: one whose clock shows time, one like it with an IOMMU in front of the
+ * devices, or one whose clock shows the instructions that it has executed (icount.h). What is timed
+ * in the last means nothing.
  */
 enum mmb_boot {
 	MMB_BOOT_ANY,		/* options only: no choice made */
 	MMB_BOOT_TIMED,
+	MMB_BOOT_IOMMU,
 	MMB_BOOT_ICOUNT,
+	MMB_BOOTS
 };
 
-/** mmb_boot_name() - "timed", "icount". */
+/** mmb_boot_name() - "timed", "iommu", "icount". */
 const char *mmb_boot_name(enum mmb_boot boot);
+
+/** mmb_boot_value() - of such a name; ANY: it is none. */
+enum mmb_boot mmb_boot_value(const char *name);
 
 enum mmb_verdict {
 	MMB_INFO,		/* there is no target, or it is not judged in this version */

@@ -5,6 +5,7 @@
 #include "rows.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,16 +13,21 @@ void mmb_count_controls(struct mmb_case *c)
 {
 	for (size_t i = 0; i < c->n_arms; i++) {
 		struct mmb_arm *arm = &c->arm[i];
+		char id[MMB_ID_LEN];
 		struct mmb_row *row;
 
 		if (!(arm->flags & MMB_ARM_CONTROL) || arm->skip)
 			continue;
-		row = mmb_row_find(c->s->results, arm->id);
+		/* The results of all boots go into one file. */
+		snprintf(id, sizeof(id), "%s%s", arm->id,
+			 mmb_boot_of(c) == MMB_BOOT_IOMMU ? ".iommu" : "");
+		row = mmb_row_find(c->s->results, id);
 		if (!row)
-			row = mmb_row_add(c->s->results, MMB_ROW_CONTROL, arm->id, arm->what,
+			row = mmb_row_add(c->s->results, MMB_ROW_CONTROL, id, arm->what,
 					  arm->unit ? arm->unit : "ns");
 		if (!row || mmb_vec_append(&row->series, &arm->rounds))
 			abort();
+		row->boot = mmb_boot_of(c);
 		row->bytes = arm->bytes;
 		row->tries++;
 		arm->row = row;

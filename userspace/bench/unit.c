@@ -95,6 +95,17 @@ struct mmb_unit *mmb_unit_find(struct mmb_session *s, uint32_t engine)
 	return NULL;
 }
 
+struct mmb_unit *mmb_unit_untranslated(struct mmb_session *s)
+{
+	struct mmb_units *all = units(s);
+
+	for (size_t i = 1; i < all->n; i++)
+		if (all->unit[i].info.engine == s->info.engine &&
+		    !(all->unit[i].info.state & MMAPDEMO_STATE_IOMMU))
+			return &all->unit[i];
+	return NULL;
+}
+
 enum mmb_rc mmb_unit_need(struct mmb_case *c, uint32_t engine, struct mmb_unit **u)
 {
 	*u = mmb_unit_find(c->s, engine);

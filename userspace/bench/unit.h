@@ -41,6 +41,9 @@ enum mmb_rc mmb_unit_main(struct mmb_case *c, struct mmb_unit **u);
  */
 struct mmb_unit *mmb_unit_find(struct mmb_session *s, uint32_t engine);
 
+/** mmb_unit_untranslated() - one with the main one's engine, of which no IOMMU translates the addresses; or NULL. */
+struct mmb_unit *mmb_unit_untranslated(struct mmb_session *s);
+
 /** mmb_unit_need() - the same for a case that cannot do without: MMB_SKIP with the reason. */
 enum mmb_rc mmb_unit_need(struct mmb_case *c, uint32_t engine, struct mmb_unit **u);
 

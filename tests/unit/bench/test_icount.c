@@ -73,7 +73,7 @@ static enum mmb_rc setup(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops ops = {
-	.group = &group, .icount = true, .setup = setup, .run = mmb_icount_run,
+	.group = &group, .boot = MMB_BOOT_ICOUNT, .setup = setup, .run = mmb_icount_run,
 };
 
 static int start(void **state)

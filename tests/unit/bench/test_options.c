@@ -90,6 +90,7 @@ static void boot_is_chosen(void **state)
 {
 	static const char *const timed[] = { "bench", "--boot", "timed" };
 	static const char *const icount[] = { "bench", "--boot=icount" };
+	static const char *const iommu[] = { "bench", "--boot=iommu" };
 	struct mmb_options opt = parse(3, timed);
 
 	(void)state;
@@ -97,6 +98,9 @@ static void boot_is_chosen(void **state)
 	mmb_options_free(&opt);
 	opt = parse(2, icount);
 	assert_int_equal(opt.boot, MMB_BOOT_ICOUNT);
+	mmb_options_free(&opt);
+	opt = parse(2, iommu);
+	assert_int_equal(opt.boot, MMB_BOOT_IOMMU);
 	mmb_options_free(&opt);
 }
 
@@ -106,12 +110,12 @@ static void boots_share_the_cases(void **state)
 	struct mmb_options opt = { .pairs = MMB_PAIRS };
 	static const uint64_t sizes[] = { 64, 4096 };
 	const char *unknown;
-	size_t count[3] = { 0 };
+	size_t count[MMB_BOOTS] = { 0 };
 
 	(void)state;
 	opt.sizes = sizes;
 	opt.n_sizes = 2;
-	for (int boot = MMB_BOOT_ANY; boot <= MMB_BOOT_ICOUNT; boot++) {
+	for (int boot = MMB_BOOT_ANY; boot < MMB_BOOTS; boot++) {
 		struct mmb_plan plan = { 0 };
 
 		opt.boot = (enum mmb_boot)boot;
@@ -124,7 +128,9 @@ static void boots_share_the_cases(void **state)
 	}
 	assert_true(count[MMB_BOOT_TIMED] > 50);
 	assert_true(count[MMB_BOOT_ICOUNT] > 4);
-	assert_int_equal(count[MMB_BOOT_TIMED] + count[MMB_BOOT_ICOUNT], count[MMB_BOOT_ANY]);
+	assert_true(count[MMB_BOOT_IOMMU] > 4);
+	assert_int_equal(count[MMB_BOOT_TIMED] + count[MMB_BOOT_IOMMU] + count[MMB_BOOT_ICOUNT],
+			 count[MMB_BOOT_ANY]);
 }
 
 static void only_collects_globs(void **state)

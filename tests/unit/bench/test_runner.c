@@ -102,6 +102,10 @@ static const struct mmb_case_ops skip_ops = {
 	.group = &group, .setup = skip_setup, .teardown = teardown,
 };
 
+static const struct mmb_case_ops iommu_ops = {
+	.group = &group, .boot = MMB_BOOT_IOMMU, .setup = setup,
+};
+
 static int start(void **state)
 {
 	(void)state;
@@ -262,6 +266,18 @@ static void wrong_data_gives_no_row(void **state)
 	assert_int_equal(torn_down, 1);
 }
 
+/* All boots end up in one file, where no two rows have one name. */
+static void controls_of_another_boot_are_told_apart(void **state)
+{
+	(void)state;
+	the_case.ops = &iommu_ops;
+	assert_int_equal(mmb_case_run(&the_case), MMB_OK);
+	assert_null(mmb_row_find(&results, "control.test"));
+	assert_non_null(mmb_row_find(&results, "control.test.iommu"));
+	assert_int_equal(mmb_row_find(&results, "control.test.iommu")->boot, MMB_BOOT_IOMMU);
+	assert_int_equal(mmb_row_find(&results, "T.a")->boot, MMB_BOOT_IOMMU);
+}
+
 static void skipped_case_names_its_rows(void **state)
 {
 	const struct mmb_row *row;
@@ -345,6 +361,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(count_broken_once_is_looked_for_again, start, end),
 		cmocka_unit_test_setup_teardown(count_broken_every_time_fails, start, end),
 		cmocka_unit_test_setup_teardown(wrong_data_gives_no_row, start, end),
+		cmocka_unit_test_setup_teardown(controls_of_another_boot_are_told_apart, start,
+						end),
 		cmocka_unit_test_setup_teardown(skipped_case_names_its_rows, start, end),
 		cmocka_unit_test_setup_teardown(skew_keeps_blocks_apart, start, end),
 		cmocka_unit_test_setup_teardown(pattern_check_finds_one_wrong_byte, start, end),

@@ -51,6 +51,8 @@ static void variants_have_no_target_of_their_own(void **state)
 		"S2.256KiB.queues", "S3.inline.2MiB.over", "S3.auto.2MiB.longest", "S3.probe.auto.2MiB",
 		"I1.batch16", "I2.oneshot", "I3", "I4.mmap", "I4.pages", "P1.bar_fault",
 		"P1.instructions.whole.bar", "P1.fault.2MiB", "D3.64KiB", "B2.submit_each",
+		"V1.4KiB.to_device.plain", "V1.64KiB.per_use", "V1.64KiB.oneshot", "V1.pages.1024",
+		"V1.descriptor", "V1.descriptor.64.plain", "C1.dma_spin.vfio",
 		"S4.2MiB.inline", "S4.2MiB.auto.copy", "",
 	};
 
@@ -105,6 +107,9 @@ static void queue_rows_are_judged(void **state)
 		{ "S3.auto.2MiB.over", 0, 1 },
 		{ "S3.auto.2MiB.burst.over", 0, 1 },
 		{ "S4.64B.auto", 1.1, 1.11 },
+		{ "V1.4KiB.to_device", 0.7, 0.69 },
+		{ "V1.2MiB.from_device", 0.7, 0.69 },
+		{ "V1.descriptor.64.translated", 125, 126 },
 	};
 
 	(void)state;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results of two boots become one, or an error that says why not."""
+"""Results of several boots become one, or an error that says why not."""
 
 import copy
 import json
@@ -35,6 +35,12 @@ class Merge(unittest.TestCase):
         self.assertEqual(merged["env"], {"cmdline": "timed"})
         self.assertEqual([b["env"]["cmdline"] for b in merged["boots"]], ["timed", "icount"])
         self.assertEqual(merged["run"], {"cases": 4, "errors": 0, "seconds": 7.0, "pairs": 61})
+
+    def test_three_boots_in_order(self):
+        merged = merge([boot("timed", self.timed), boot("iommu", results("iommu", ("V1",))), boot("icount", self.icount)], True)
+        self.assertEqual([row["id"] for row in merged["metrics"]], ["L1", "D1", "V1", "I1", "W1"])
+        self.assertEqual([b["boot"] for b in merged["boots"]], ["timed", "iommu", "icount"])
+        self.assertEqual((merged["metrics"][-1]["boot"], merged["metrics"][-1]["median"]), ("all", 30.0))
 
     def test_inputs_stay_as_they_were(self):
         before = copy.deepcopy(self.timed)

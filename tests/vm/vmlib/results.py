@@ -5,9 +5,9 @@ import json
 import math
 
 # Which boots there are, in their order; the environment of the first stands for the whole.
-BOOTS = ("timed", "icount")
+BOOTS = ("timed", "iommu", "icount")
 LISTS = ("controls", "metrics", "ratios")
-# W1: seconds that both boots together may take, each from the moment its guest is up.
+# W1: seconds that all boots together may take, each from the moment its guest is up.
 WALL_LIMIT = 120
 
 
@@ -33,7 +33,7 @@ class Boot:
 def wall_row(boots, whole):
     """The row W1.  whole: every case of every boot ran, which is what its target is for."""
     seconds = sum(boot.seconds for boot in boots)
-    row = {"id": "W1", "boot": "both", "what": "both boots, after boot", "unit": "s", "n": 1, "ci95": None,
+    row = {"id": "W1", "boot": "all", "what": "all boots, after boot", "unit": "s", "n": 1, "ci95": None,
            "outliers": 0, "spread": None, "limit": [None, WALL_LIMIT], "target": f"<= {WALL_LIMIT}",
            "judged_by": "median", "errors": 0, "reason": None, "tries": 1, "histogram": None}
     row.update(dict.fromkeys(("median", "min", "p10", "p50", "p90", "p99", "max"), seconds))

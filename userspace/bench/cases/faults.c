@@ -284,7 +284,8 @@ static enum mmb_rc verify(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops ops = {
-	.group = &group, .icount = true, .setup = setup, .run = mmb_icount_run, .verify = verify,
+	.group = &group, .boot = MMB_BOOT_ICOUNT,
+	.setup = setup, .run = mmb_icount_run, .verify = verify,
 	.teardown = teardown,
 };
 
@@ -351,7 +352,7 @@ static enum mmb_rc scan_run(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops scan_ops = {
-	.group = &fault_group, .icount = true, .setup = scan_setup, .run = scan_run,
+	.group = &fault_group, .boot = MMB_BOOT_ICOUNT, .setup = scan_setup, .run = scan_run,
 };
 
 void mmb_plan_faults(struct mmb_plan *plan, const struct mmb_options *opt)

@@ -131,7 +131,8 @@ static enum mmb_rc user_setup(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops user_ops = {
-	.group = &user_group, .icount = true, .setup = user_setup, .prepare = mmb_copies_prepare,
+	.group = &user_group, .boot = MMB_BOOT_ICOUNT,
+	.setup = user_setup, .prepare = mmb_copies_prepare,
 	.run = mmb_icount_run, .verify = mmb_copies_verify, .teardown = mmb_copies_free,
 };
 
@@ -207,7 +208,7 @@ static enum mmb_rc call_setup(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops call_ops = {
-	.group = &kernel_group, .icount = true, .setup = call_setup, .run = mmb_icount_run,
+	.group = &kernel_group, .boot = MMB_BOOT_ICOUNT, .setup = call_setup, .run = mmb_icount_run,
 };
 
 struct through {
@@ -311,7 +312,8 @@ static void through_teardown(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops through_ops = {
-	.group = &kernel_group, .icount = true, .setup = through_setup, .prepare = through_prepare,
+	.group = &kernel_group, .boot = MMB_BOOT_ICOUNT,
+	.setup = through_setup, .prepare = through_prepare,
 	.run = mmb_icount_run, .verify = through_verify, .teardown = through_teardown,
 };
 
@@ -340,7 +342,7 @@ static enum mmb_rc oneshot_setup(struct mmb_case *c)
 }
 
 static const struct mmb_case_ops oneshot_ops = {
-	.group = &kernel_group, .icount = true, .setup = oneshot_setup,
+	.group = &kernel_group, .boot = MMB_BOOT_ICOUNT, .setup = oneshot_setup,
 	.prepare = mmb_transfers_prepare, .run = mmb_icount_run, .verify = mmb_transfers_verify,
 	.teardown = mmb_transfers_free,
 };

@@ -132,7 +132,7 @@ static struct mmb_arm *add_arm(struct mmb_case *c, uint32_t kind)
 	const char *what = MMB_TEXT("%s, %s", name, MMB_SIZE_NAME(c->len));
 	struct mmb_arm *arm;
 
-	if (c->ops->icount) {
+	if (mmb_boot_of(c) == MMB_BOOT_ICOUNT) {
 		arm = mmb_icount_arm(c, MMB_TEXT("P1.instructions.whole.%s", name), what, whole_run, 1);
 		arm->flags = MMB_ARM_MIN | MMB_ARM_LONG | MMB_ARM_NO_LOOP;
 		arm->before = whole_before;
@@ -155,7 +155,7 @@ static enum mmb_rc setup(struct mmb_case *c)
 	struct mmd_info info;
 	int err;
 
-	if (c->ops->icount) {
+	if (mmb_boot_of(c) == MMB_BOOT_ICOUNT) {
 		enum mmb_rc rc = mmb_icount_setup(c);
 
 		if (rc)
@@ -175,7 +175,7 @@ static enum mmb_rc setup(struct mmb_case *c)
 		arm[i] = add_arm(c, kinds[i]);
 	for (size_t i = 1; i < N_KINDS; i++) {
 		bool huge = kinds[i] == MMAPDEMO_TECH_BAR_HUGE;
-		const char *family = c->ops->icount ? "P1.instructions" : "P1";
+		const char *family = mmb_boot_of(c) == MMB_BOOT_ICOUNT ? "P1.instructions" : "P1";
 		const char *name = mmb_mem_name(kinds[i]);
 
 		mmb_pair_add(c, huge ? family : MMB_TEXT("%s.%s", family, name),
@@ -247,7 +247,7 @@ static const struct mmb_case_ops time_ops = {
 };
 
 static const struct mmb_case_ops count_ops = {
-	.group = &count_group, .icount = true, .setup = setup, .run = count_run,
+	.group = &count_group, .boot = MMB_BOOT_ICOUNT, .setup = setup, .run = count_run,
 	.teardown = teardown,
 };
 
