@@ -147,6 +147,9 @@ if shutil.which("gnuplot"):
               "r.json: " in done.stderr, done)
     done, made, alone = make(text, output="/nonexistent/r.html")
     check("nowhere_to_write_exits_1", done.returncode == 1 and "cannot write: No such file" in done.stderr, done)
+    for locale in "C", "tr_TR.UTF-8":
+        done, made, _ = make(text, env={**os.environ, "LC_ALL": locale})
+        check(f"locale_{locale}_is_no_matter", done.returncode == 0 and made, done)
     for name in PLOTS:
         done, _, _ = make(text, "--plot", name, output="-")
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs gnuplot, and makes its SVG fit to stand in a page: colours by name, ids of its own, no address of anything."""
 
+import os
 import re
 import subprocess
 from html import escape
@@ -31,8 +32,9 @@ def frame(shape):
 def run(script):
     """Standard output of gnuplot."""
     try:
+        # In a locale that has no degree sign gnuplot complains, whether or not there is one in the plot.
         done = subprocess.run(["gnuplot"], input=script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT,
-                              encoding="utf-8", check=False)
+                              encoding="utf-8", check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
     except FileNotFoundError as err:
         raise GnuplotError("gnuplot is needed for the plots and is not installed (Debian: apt-get install gnuplot-nox)") from err
     except subprocess.TimeoutExpired as err:
