@@ -179,6 +179,9 @@ unsigned long mmapdemo_get_unmapped_area(struct file *file, unsigned long addr, 
 					 unsigned long pgoff, unsigned long flags);
 int mmapdemo_mmap_buf(struct mmapdemo_file *mf, struct mmapdemo_buf *buf,
 		      struct vm_area_struct *vma, u64 off);
+
+/* --- revoke.c ---------------------------------------------------------------------------- */
+
 void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev);
 void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev);
 void mmapdemo_maps_revoke_buf(struct mmapdemo_buf *buf);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings: who gets one, what is counted, and how all of them are taken away.
+ * Mappings: who gets one, and what is counted.
  *
  * Every refusal of mmap(2) by the driver is in mmapdemo_map_check() (policy.c), or is the ENOENT or
  * ENODEV below.
- * Not for: how page-table entries are made, see map_<technique>.c.
+ * Not for: how page-table entries are made, see map_<technique>.c; how they are taken away, see
+ * revoke.c.
  */
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -472,129 +473,6 @@ exit:
 	return ret;
 }
 #endif
-
-/* --- revocation ----------------------------------------------------------------------------- */
-
-/*
- * A process with mappings, of @buf or of any, made up to number @last, whose VMAs may not be linked
- * yet; with a reference. NULL at the end.
- */
-static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf,
-				 u64 last)
-{
-	struct mm_struct *mm = NULL;
-	struct mmapdemo_map *map;
-
-	spin_lock(&mdev->map_lock);
-	list_for_each_entry(map, &mdev->maps, node) {
-		if (map->linked || map->serial > last || (buf && map->buf != buf))
-			continue;
-		mm = map->mm;
-		mmgrab(mm);
-		break;
-	}
-	spin_unlock(&mdev->map_lock);
-	return mm;
-}
-
-static void mm_is_linked(struct mmapdemo_dev *mdev, struct mm_struct *mm)
-{
-	struct mmapdemo_map *map;
-
-	mmap_assert_locked(mm);
-
-	spin_lock(&mdev->map_lock);
-	list_for_each_entry(map, &mdev->maps, node) {
-		if (map->mm == mm)
-			map->linked = true;
-	}
-	spin_unlock(&mdev->map_lock);
-}
-
-/*
- * unmap_mapping_range() finds a VMA only after the core has linked it, which it does after .mmap
- * has returned; and .mmap has filled the entries by then. (Before .mapped is called, on the second
- * node; the rest is the same.) The core holds mmap_lock for writing from
- * before the one to after the other. Shown for the gate; a reset closes mem->lock instead, and a
- * queue's end withdraws its buffers, which map_create() sees:
- *
- *   here                                   in mmap(2)
- *   gone = true                            mmap_lock taken
- *   synchronize_srcu()           pairs     mmapdemo_dev_enter() ... map_create() ... dev_exit()
- *   every listed mm: mmap_lock   pairs     VMA linked, mmap_lock released
- *   unmap_mapping_range()                  (next call: mmapdemo_dev_enter() fails)
- *
- * Who came in time is on the list; who is on the list has linked its VMA when its lock was to be
- * had: once, and from then on no split, move or fork hides it from a walk. Who comes during the
- * pass need not be waited for, and is not: during a reset a process may go on mapping memory for
- * as long as it likes.
- *
- * Nothing comes back: entries made in .mmap have no fault handler, the handlers there are make theirs
- * inside the gate (of device memory: inside mem->lock, where a reset has to come by), and fork copies
- * from entries that are gone (a child's VMA is linked behind its parent's before anything is copied
- * into it).
- */
-static void wait_for_linking(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf)
-{
-	struct mm_struct *mm;
-	u64 last;
-
-	spin_lock(&mdev->map_lock);
-	last = mdev->map_serial;
-	spin_unlock(&mdev->map_lock);
-	while ((mm = next_mm(mdev, buf, last))) {
-		mmap_read_lock(mm);
-		mm_is_linked(mdev, mm);
-		mmap_read_unlock(mm);
-		mmdrop(mm);
-	}
-}
-
-/**
- * mmapdemo_maps_revoke() - take every page-table entry of every mapping away, for ever
- * @mdev: the device; its gate is closed and empty
- */
-void mmapdemo_maps_revoke(struct mmapdemo_dev *mdev)
-{
-	wait_for_linking(mdev, NULL);
-	unmap_mapping_range(mdev->inode->i_mapping, 0, 0, 1);
-	trace_mmapdemo_revoke(mdev);
-}
-
-/**
- * mmapdemo_maps_revoke_bar() - take the entries of mappings of BARs away, until mapped again
- * @mdev: the device; no new ones are made, see mmapdemo_mem_reset_prepare()
- *
- * Or touched again, where there is a fault handler.
- */
-void mmapdemo_maps_revoke_bar(struct mmapdemo_dev *mdev)
-{
-	struct mmapdemo_buf *buf;
-
-	wait_for_linking(mdev, NULL);
-	/* Nobody takes one off or adds one; one that is added afterwards has no mapping yet. */
-	down_write(&mdev->res_lock);
-	list_for_each_entry(buf, &mdev->bufs, node) {
-		if (!mmapdemo_buf_is_ram(buf) && atomic_read(&buf->num_vmas))
-			unmap_mapping_range(mdev->inode->i_mapping, mmapdemo_id_to_offset(buf->id),
-					    buf->object.len, 1);
-	}
-	up_write(&mdev->res_lock);
-	trace_mmapdemo_revoke(mdev);
-}
-
-/**
- * mmapdemo_maps_revoke_buf() - take the entries of mappings of one buffer away, for ever
- * @buf: withdrawn; filled in .mmap. Outside the gate
- */
-void mmapdemo_maps_revoke_buf(struct mmapdemo_buf *buf)
-{
-	struct mmapdemo_dev *mdev = buf->mdev;
-
-	wait_for_linking(mdev, buf);
-	unmap_mapping_range(mdev->inode->i_mapping, mmapdemo_id_to_offset(buf->id),
-			    buf->object.len, 1);
-}
 
 /* --- MAP_INFO ------------------------------------------------------------------------------- */
 
