@@ -1,511 +1,475 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The channel of the dmaengine subsystem, as its core and its clients call it.
+ * The dmaengine channel at work: what becomes of transactions on the queue that the driver keeps for
+ * them.
  *
- * prep, submit, issue_pending and tx_status come in any context, interrupts included, and under any
- * lock of a client; callbacks are called from a tasklet, without a lock. Not for: what the queue
- * makes of it, see dmaengine.c.
+ * A client comes with bus addresses, and descriptors hold none: each place of the ring has two
+ * windows of its own, set before the doorbell and closed before the client is told that the transfer
+ * is over. The client maps for this device, and with it all its IOMMU and bounce buffers do.
+ *
+ * A transaction is cut into pieces of what one descriptor moves. Pieces complete in order, and so do
+ * transactions. All of their state is under slot->lock; windows and the queue itself are handed to
+ * the device and taken back with engine->lock around it, in whatever context the client calls.
+ *
+ * The channel outlives the binding for as long as a client holds it, as an open file does, and answers
+ * with errors then. Not for: the queue's protocol, see ring.h; calls of the core, see dmaengine.c.
  */
-#include <linux/dma-mapping.h>
-#include <linux/llist.h>
-#include <linux/moduleparam.h>
-#include <linux/slab.h>
-#include <linux/string.h>
+#include <linux/dmaengine.h>
 
 #include "channel.h"
+#include "ring.h"
 
-static bool dmaengine;
-module_param(dmaengine, bool, 0444);
-MODULE_PARM_DESC(dmaengine, "be a dmaengine provider, which takes one queue and 64 windows (N)");
+/* A lost interrupt is noticed after so long. */
+#define WATCH_PERIOD	HZ
 
-/*
- * Channels that nobody holds. The core looks at one for a while after device_release(), as long as it
- * holds its lock: they are freed by who has been through it since.
- */
-static LLIST_HEAD(retired);
+/* Closing a window waits for what is moving through it, with interrupts off: not for more than this. */
+#define PIECE_MAX	SZ_256K
 
-static struct mmapdemo_channel *to_channel(struct dma_chan *chan)
+/* --- the end of a transaction ------------------------------------------------------------------- */
+
+static void transaction_end(struct mmapdemo_channel *ch, struct mmapdemo_transaction *t)
 {
-	return container_of(chan, struct mmapdemo_channel, chan);
-}
+	dma_cookie_t cookie = t->tx.cookie;
 
-static struct mmapdemo_transaction *to_transaction(struct dma_async_tx_descriptor *tx)
-{
-	return container_of(tx, struct mmapdemo_transaction, tx);
-}
+	lockdep_assert_held(&mmapdemo_queue_slot(&ch->q)->lock);
 
-static spinlock_t *lock_of(const struct mmapdemo_channel *ch)
-{
-	return &mmapdemo_queue_slot(&ch->q)->lock;
-}
-
-/* --- prepare and submit ------------------------------------------------------------------------- */
-
-static dma_cookie_t tx_submit(struct dma_async_tx_descriptor *tx)
-{
-	struct mmapdemo_transaction *t = to_transaction(tx);
-	struct mmapdemo_channel *ch = to_channel(tx->chan);
-	dma_cookie_t cookie;
-	unsigned long flags;
-
-	spin_lock_irqsave(lock_of(ch), flags);
-	cookie = ch->chan.cookie == INT_MAX ? DMA_MIN_COOKIE : ch->chan.cookie + 1;
-	ch->chan.cookie = cookie;
-	tx->cookie = cookie;
-	__clear_bit(cookie % MMAPDEMO_FAILED_COOKIES, ch->failed);
-	list_move_tail(&t->node, &ch->submitted);
-	spin_unlock_irqrestore(lock_of(ch), flags);
-	return cookie;
-}
-
-/* Memory that the device does not reach is refused here; that is not RAM, by the device. */
-static bool is_reachable(const struct mmapdemo_channel *ch, dma_addr_t bus, size_t len)
-{
-	return bus <= ch->mdev->dma_mask && len - 1 <= ch->mdev->dma_mask - bus;
-}
-
-static struct dma_async_tx_descriptor *prepare(struct dma_chan *chan,
-					       const struct mmapdemo_transaction *what,
-					       unsigned long tx_flags)
-{
-	struct mmapdemo_channel *ch = to_channel(chan);
-	struct mmapdemo_transaction *t;
-	unsigned long flags;
-
-	if (mmapdemo_dev_gone(ch->mdev))
-		return NULL;
-	t = kmemdup(what, sizeof(*what), GFP_NOWAIT);
-	if (!t)
-		return NULL;
-	dma_async_tx_descriptor_init(&t->tx, chan);
-	t->tx.flags = tx_flags;
-	t->tx.tx_submit = tx_submit;
-	spin_lock_irqsave(lock_of(ch), flags);
-	list_add_tail(&t->node, &ch->prepared);
-	spin_unlock_irqrestore(lock_of(ch), flags);
-	return &t->tx;
-}
-
-static struct dma_async_tx_descriptor *prep_memcpy(struct dma_chan *chan, dma_addr_t dst,
-						   dma_addr_t src, size_t len, unsigned long flags)
-{
-	const struct mmapdemo_transaction t = {
-		.op = MMAPDEMO_OP_COPY,
-		.dst = dst,
-		.src = src,
-		.len = len,
-	};
-
-	/* A residue has 32 bits. */
-	if (!len || len > U32_MAX || !is_reachable(to_channel(chan), dst, len) ||
-	    !is_reachable(to_channel(chan), src, len))
-		return NULL;
-	return prepare(chan, &t, flags);
-}
-
-static struct dma_async_tx_descriptor *prep_memset(struct dma_chan *chan, dma_addr_t dst, int value,
-						   size_t len, unsigned long flags)
-{
-	const struct mmapdemo_transaction t = {
-		.op = MMAPDEMO_OP_FILL,
-		.dst = dst,
-		.arg = (u8)value * 0x0101010101010101ULL,
-		.len = len,
-	};
-
-	if (!len || len > U32_MAX || !is_reachable(to_channel(chan), dst, len))
-		return NULL;
-	return prepare(chan, &t, flags);
-}
-
-/* It ends when all that was submitted before it has. */
-static struct dma_async_tx_descriptor *prep_interrupt(struct dma_chan *chan, unsigned long flags)
-{
-	const struct mmapdemo_transaction t = { .op = MMAPDEMO_OP_NOP };
-
-	return prepare(chan, &t, flags);
-}
-
-static void issue_pending(struct dma_chan *chan)
-{
-	struct mmapdemo_channel *ch = to_channel(chan);
-	unsigned long flags;
-
-	spin_lock_irqsave(lock_of(ch), flags);
-	list_splice_tail_init(&ch->submitted, &ch->issued);
-	spin_unlock_irqrestore(lock_of(ch), flags);
-	mmapdemo_channel_run(ch);
-}
-
-/* --- status ------------------------------------------------------------------------------------- */
-
-static u32 residue_of(struct mmapdemo_channel *ch, dma_cookie_t cookie)
-{
-	struct mmapdemo_transaction *t;
-
-	list_for_each_entry(t, &ch->issued, node) {
-		if (t->tx.cookie == cookie)
-			return t->len - t->done;
-	}
-	list_for_each_entry(t, &ch->submitted, node) {
-		if (t->tx.cookie == cookie)
-			return t->len;
-	}
-	return 0;
-}
-
-/* Who polls need not rely on interrupts. */
-static enum dma_status tx_status(struct dma_chan *chan, dma_cookie_t cookie,
-				 struct dma_tx_state *state)
-{
-	struct mmapdemo_channel *ch = to_channel(chan);
-	enum dma_status status;
-	unsigned long flags;
-
-	/* Pairs with transaction_end(): what has completed is there to be seen. */
-	if (dma_async_is_complete(cookie, smp_load_acquire(&chan->completed_cookie),
-				  READ_ONCE(chan->cookie)) != DMA_COMPLETE)
-		mmapdemo_channel_run(ch);
-
-	spin_lock_irqsave(lock_of(ch), flags);
-	status = dma_async_is_complete(cookie, chan->completed_cookie, chan->cookie);
-	if (status == DMA_COMPLETE && test_bit(cookie % MMAPDEMO_FAILED_COOKIES, ch->failed))
-		status = DMA_ERROR;
-	if (state) {
-		state->last = chan->completed_cookie;
-		state->used = chan->cookie;
-		state->residue = status == DMA_IN_PROGRESS ? residue_of(ch, cookie) : 0;
-		state->in_flight_bytes = 0;
-	}
-	spin_unlock_irqrestore(lock_of(ch), flags);
-	return status;
-}
-
-/* --- the end of transactions ---------------------------------------------------------------------- */
-
-static void transaction_tell(struct mmapdemo_transaction *t)
-{
-	struct dma_async_tx_descriptor *tx = &t->tx;
-
-	/* Memory that the client has left to us to unmap; before it hears of the end. */
-	dma_descriptor_unmap(tx);
-	if (!t->dropped && tx->callback_result)
-		tx->callback_result(tx->callback_param, &t->result);
-	else if (!t->dropped && tx->callback)
-		tx->callback(tx->callback_param);
-	kfree(t);
-}
-
-/* One at a time: what a callback terminates is not told of. In softirq context, or with it disabled. */
-static void channel_tell(struct mmapdemo_channel *ch)
-{
-	struct mmapdemo_transaction *t;
-	unsigned long flags;
-
-	do {
-		spin_lock_irqsave(lock_of(ch), flags);
-		t = list_first_entry_or_null(&ch->done, struct mmapdemo_transaction, node);
-		if (t)
-			list_del(&t->node);
-		spin_unlock_irqrestore(lock_of(ch), flags);
-		if (t)
-			transaction_tell(t);
-	} while (t);
-}
-
-static void channel_tasklet(struct tasklet_struct *tasklet)
-{
-	struct mmapdemo_channel *ch = container_of(tasklet, struct mmapdemo_channel, tasklet);
-
-	mmapdemo_channel_run(ch);
-	channel_tell(ch);
-}
-
-/* What was done before is told when this returns. What came meanwhile may have found it blocked. */
-static void channel_flush(struct mmapdemo_channel *ch)
-{
-	tasklet_kill(&ch->tasklet);
+	t->result.residue = t->len - t->done;
+	if (t->result.result != DMA_TRANS_NOERROR)
+		__set_bit(cookie % MMAPDEMO_FAILED_COOKIES, ch->failed);
+	/* Pairs with dma_async_is_complete() of who does not hold the lock. */
+	smp_store_release(&ch->chan.completed_cookie, cookie);
+	list_move_tail(&t->node, &ch->done);
 	tasklet_schedule(&ch->tasklet);
 }
 
-static int terminate_all(struct dma_chan *chan)
+/* Those at the head of which nothing is in the ring any more, and nothing will be. */
+static void issued_end(struct mmapdemo_channel *ch)
 {
-	mmapdemo_channel_drop(to_channel(chan));
-	return 0;
+	struct mmapdemo_transaction *t, *next;
+
+	list_for_each_entry_safe(t, next, &ch->issued, node) {
+		if (!t->all_put || t->num_pieces)
+			break;
+		transaction_end(ch, t);
+	}
 }
+
+static void transaction_fail(struct mmapdemo_transaction *t, enum dmaengine_tx_result result)
+{
+	if (t->result.result == DMA_TRANS_NOERROR)
+		t->result.result = result;
+	t->all_put = true;
+}
+
+/* --- pieces ------------------------------------------------------------------------------------- */
+
+/* As window_enable() of window.c, but for a place that is used again and again. */
+static int window_open(struct mmapdemo_channel *ch, u32 w, dma_addr_t bus, u32 len, u32 access)
+{
+	struct mmapdemo_dev *mdev = ch->mdev;
+	u32 cfg = ch->mf.domain | MMAPDEMO_WKIND_BUS << MMAPDEMO_WCFG_KIND_SHIFT |
+		  MMAPDEMO_WCFG_VALID | access;
+
+	lockdep_assert_held(&mdev->engine.lock);
+
+	mmapdemo_writeq(mdev, MMAPDEMO_WREG(w, ADDR), bus);
+	mmapdemo_writeq(mdev, MMAPDEMO_WREG(w, LEN), len);
+	mmapdemo_writel(mdev, MMAPDEMO_WREG(w, FIRST), 0);
+	mmapdemo_writel(mdev, MMAPDEMO_WREG(w, SHIFT), 0);
+	/* writel() orders it behind the client's stores: pairs with the device's first look. */
+	mmapdemo_writel(mdev, MMAPDEMO_WREG(w, CFG), cfg);
+	return mmapdemo_readl(mdev, MMAPDEMO_WREG(w, CFG)) == cfg ? 0 : -EIO;
+}
+
+/* The device moves no byte through it any more; false if it does not say so. */
+static bool window_close(struct mmapdemo_channel *ch, u32 w)
+{
+	struct mmapdemo_dev *mdev = ch->mdev;
+
+	lockdep_assert_held(&mdev->engine.lock);
+
+	mmapdemo_writel(mdev, MMAPDEMO_WREG(w, CFG), 0);
+	/* The read waits for what is moving. Registers that are off read as 0 too. */
+	return !mmapdemo_readl(mdev, MMAPDEMO_WREG(w, CFG)) && mmapdemo_hw_answers(mdev);
+}
+
+static u32 place_of(const struct mmapdemo_channel *ch, u32 index)
+{
+	return index & ch->q.mask;
+}
+
+/* Take memory from the piece at @index, done or not. */
+static bool piece_close(struct mmapdemo_channel *ch, u32 index)
+{
+	struct mmapdemo_piece *p = &ch->pieces[place_of(ch, index)];
+	u32 *w = ch->windows[place_of(ch, index)];
+
+	if (p->src_open && window_close(ch, w[0]))
+		p->src_open = false;
+	if (p->dst_open && window_close(ch, w[1]))
+		p->dst_open = false;
+	return !p->src_open && !p->dst_open;
+}
+
+/* Both windows of a place, as far as @t uses them. What is open after a failure is closed again. */
+static int piece_open(struct mmapdemo_channel *ch, const struct mmapdemo_transaction *t, u32 len)
+{
+	u32 place = place_of(ch, ch->q.tail);
+	struct mmapdemo_piece *p = &ch->pieces[place];
+	u32 *w = ch->windows[place];
+	int ret = 0;
+
+	if (t->op == MMAPDEMO_OP_NOP)
+		return 0;
+	if (t->op == MMAPDEMO_OP_COPY) {
+		p->src_open = true;
+		ret = window_open(ch, w[0], t->src + t->put, len, MMAPDEMO_WCFG_READ);
+	}
+	if (!ret) {
+		p->dst_open = true;
+		ret = window_open(ch, w[1], t->dst + t->put, len, MMAPDEMO_WCFG_WRITE);
+	}
+	if (ret && !piece_close(ch, ch->q.tail))
+		ch->stuck = true;
+	return ret;
+}
+
+/* The next piece of @t, for which there is room. */
+static void piece_put(struct mmapdemo_channel *ch, struct mmapdemo_transaction *t)
+{
+	u32 len = min3(t->len - t->put, ch->mdev->queue_max_len, (u32)PIECE_MAX);
+	u32 place = place_of(ch, ch->q.tail);
+	struct mmapdemo_hw_sqe sqe = {
+		.op = t->op,
+		.len = cpu_to_le32(len),
+		.arg = cpu_to_le64(t->arg),
+		.user = cpu_to_le64(++ch->last_seq),
+	};
+
+	if (piece_open(ch, t, len)) {
+		transaction_fail(t, DMA_TRANS_ABORTED);
+		return;
+	}
+	if (t->op == MMAPDEMO_OP_COPY)
+		sqe.src_win = cpu_to_le32(ch->windows[place][0]);
+	if (t->op != MMAPDEMO_OP_NOP)
+		sqe.dst_win = cpu_to_le32(ch->windows[place][1]);
+	ch->pieces[place].t = t;
+	ch->pieces[place].len = len;
+	t->put += len;
+	t->num_pieces++;
+	t->all_put = t->put == t->len;
+	mmapdemo_ring_put(&ch->q, &sqe, 1);
+}
+
+static enum dmaengine_tx_result result_of(const struct mmapdemo_transaction *t, u32 status)
+{
+	switch (status) {
+	case MMAPDEMO_CQ_OK:
+		return DMA_TRANS_NOERROR;
+	case MMAPDEMO_CQ_BUS:
+	case MMAPDEMO_CQ_INJECTED:
+		/* Of a copy the device does not say on which side. */
+		return t->op == MMAPDEMO_OP_COPY ? DMA_TRANS_READ_FAILED : DMA_TRANS_WRITE_FAILED;
+	default:
+		return DMA_TRANS_ABORTED;
+	}
+}
+
+/* Its windows are closed. */
+static void piece_end(struct mmapdemo_channel *ch, u32 index, const struct mmapdemo_hw_cqe *cqe)
+{
+	struct mmapdemo_piece *p = &ch->pieces[place_of(ch, index)];
+	struct mmapdemo_transaction *t = p->t;
+	enum dmaengine_tx_result result;
+	u32 bytes;
+
+	p->t = NULL;
+	/* Terminated meanwhile. */
+	if (!t)
+		return;
+	t->num_pieces--;
+	bytes = min(le32_to_cpu(cqe->bytes), p->len);
+	result = result_of(t, le16_to_cpu(cqe->status));
+	/* Never a success, whatever the status says: not every byte has moved. */
+	if (result == DMA_TRANS_NOERROR && bytes != p->len)
+		result = DMA_TRANS_ABORTED;
+	/* What is behind a hole does not count. */
+	if (t->result.result == DMA_TRANS_NOERROR)
+		t->done += bytes;
+	if (result != DMA_TRANS_NOERROR)
+		transaction_fail(t, result);
+}
+
+/* --- the ring ----------------------------------------------------------------------------------- */
 
 /*
- * The watchdog takes from the device what terminate_all() could not. A device that is going away may
- * not have been stopped yet: that is done here, then, as for a queue that is closed.
+ * The device makes no use of anything of the channel any more: it has let go of the queue and of all
+ * windows. What was in the ring has failed; what was not may begin anew.
  */
-static void synchronize(struct dma_chan *chan)
+static void ring_forget(struct mmapdemo_channel *ch)
 {
-	struct mmapdemo_channel *ch = to_channel(chan);
+	u32 i;
 
-	if (mmapdemo_dev_gone(ch->mdev)) {
-		if (!READ_ONCE(ch->ended)) {
-			mmapdemo_engine_stop(ch->mdev);
-			mmapdemo_channel_end(ch);
+	for (i = ch->q.head; i != ch->q.tail; i++) {
+		struct mmapdemo_piece *p = &ch->pieces[place_of(ch, i)];
+
+		if (p->t) {
+			p->t->num_pieces--;
+			transaction_fail(p->t, DMA_TRANS_ABORTED);
 		}
-	} else if (READ_ONCE(ch->stuck)) {
-		flush_delayed_work(&ch->watchdog);
 	}
-	channel_flush(ch);
+	memset(ch->pieces, 0, sizeof(ch->pieces));
+	ch->q.head = 0;
+	ch->q.tail = 0;
+	ch->q.told = 0;
+	ch->q.enabled = false;
+	ch->stuck = false;
+	issued_end(ch);
 }
 
-static void free_chan_resources(struct dma_chan *chan)
+static void issued_abort(struct mmapdemo_channel *ch)
 {
-	struct mmapdemo_channel *ch = to_channel(chan);
-	struct mmapdemo_transaction *t, *next;
+	struct mmapdemo_transaction *t;
+
+	list_for_each_entry(t, &ch->issued, node)
+		transaction_fail(t, DMA_TRANS_ABORTED);
+	issued_end(ch);
+}
+
+static int ring_begin(struct mmapdemo_channel *ch)
+{
+	if (ch->q.enabled)
+		return 0;
+	ch->q.over = 0;
+	memset(ch->q.words, 0, MMAPDEMO_RING_BYTES(ch->q.log2n));
+	*mmapdemo_ring_word(&ch->q, MMAPDEMO_RING_CQ_EVENT) = cpu_to_le32(MMAPDEMO_CQ_EVENT_QUIET);
+	return mmapdemo_queue_tell(&ch->q);
+}
+
+static void ring_reap(struct mmapdemo_channel *ch)
+{
+	struct mmapdemo_hw_cqe cqe;
+
+	while (ch->q.head != ch->q.tail && mmapdemo_ring_look(&ch->q, ch->q.head, &cqe)) {
+		/* It is found again when the queue has been stopped. */
+		if (!piece_close(ch, ch->q.head)) {
+			ch->stuck = true;
+			return;
+		}
+		piece_end(ch, ch->q.head, &cqe);
+		mmapdemo_ring_collected(&ch->q, 1);
+		ch->expires = jiffies + msecs_to_jiffies(READ_ONCE(mmapdemo_dma_timeout_ms));
+	}
+	issued_end(ch);
+}
+
+/* True: the device wants to be told. */
+static bool ring_fill(struct mmapdemo_channel *ch)
+{
+	struct mmapdemo_transaction *t;
+	bool idle = ch->q.head == ch->q.tail;
+
+	/* Soon over, and we are told. Out of order the bus may be for ever. */
+	if (ch->mdev->engine.resetting && !ch->mdev->engine.offline)
+		return false;
+	list_for_each_entry(t, &ch->issued, node) {
+		while (!t->all_put && !ch->stuck && mmapdemo_ring_room(&ch->q)) {
+			if (ring_begin(ch)) {
+				ch->stuck = ch->q.enabled;
+				issued_abort(ch);
+				return false;
+			}
+			piece_put(ch, t);
+		}
+	}
+	issued_end(ch);
+	if (ch->q.head == ch->q.tail)
+		return false;
+	if (idle)
+		ch->expires = jiffies + msecs_to_jiffies(READ_ONCE(mmapdemo_dma_timeout_ms));
+	return ch->q.told != ch->q.tail && mmapdemo_ring_tell(&ch->q);
+}
+
+static bool ring_turn(struct mmapdemo_channel *ch)
+{
+	bool ring = false;
+
+	lockdep_assert_held(&ch->mdev->engine.lock);
+	lockdep_assert_held(&mmapdemo_queue_slot(&ch->q)->lock);
+
+	/* The device was reset, or has lost the bus. */
+	if (ch->q.enabled && ch->q.over)
+		ring_forget(ch);
+	do {
+		if (ch->stuck)
+			break;
+		ring_reap(ch);
+		if (!ch->stuck)
+			ring |= ring_fill(ch);
+	} while (ch->q.head != ch->q.tail && mmapdemo_ring_arm(&ch->q, ch->q.head));
+
+	if (ch->stuck)
+		mod_delayed_work(system_highpri_wq, &ch->watchdog, 0);
+	else if (!list_empty(&ch->issued) || ch->q.head != ch->q.tail)
+		schedule_delayed_work(&ch->watchdog, WATCH_PERIOD);
+	return ring;
+}
+
+/* Both locks: windows are set in one piece as far as resets are concerned. */
+unsigned long mmapdemo_channel_lock(struct mmapdemo_channel *ch)
+{
 	unsigned long flags;
-	LIST_HEAD(left);
 
-	terminate_all(chan);
-	synchronize(chan);
-	tasklet_kill(&ch->tasklet);
-	spin_lock_irqsave(lock_of(ch), flags);
-	list_splice_init(&ch->prepared, &left);
-	spin_unlock_irqrestore(lock_of(ch), flags);
-	list_for_each_entry_safe(t, next, &left, node)
-		kfree(t);
+	spin_lock_irqsave(&ch->mdev->engine.lock, flags);
+	spin_lock(&mmapdemo_queue_slot(&ch->q)->lock);
+	return flags;
 }
 
-/* --- life --------------------------------------------------------------------------------------- */
-
-/* No client is left, and the driver is unbound. Called with a lock of the core held. */
-static void device_release(struct dma_device *dma)
+void mmapdemo_channel_unlock(struct mmapdemo_channel *ch, unsigned long flags)
 {
-	struct mmapdemo_channel *ch = container_of(dma, struct mmapdemo_channel, dma);
-
-	tasklet_kill(&ch->tasklet);
-	put_device(&ch->chan.dev->device);
-	put_device(&ch->mdev->dev);
-	llist_add(&ch->retired, &retired);
-}
-
-static bool nobody(struct dma_chan *chan, void *unused)
-{
-	return false;
-}
-
-/* Free what nobody holds, and the core has stopped looking at. */
-void mmapdemo_dmaengine_exit(void)
-{
-	struct llist_node *list = llist_del_all(&retired);
-	struct mmapdemo_channel *ch, *next;
-	dma_cap_mask_t mask;
-
-	if (!list)
-		return;
-	/* Asks for no channel: for the lock that it takes. */
-	dma_cap_zero(mask);
-	dma_cap_set(DMA_MEMCPY, mask);
-	WARN_ON(dma_request_channel(mask, nobody, NULL));
-	llist_for_each_entry_safe(ch, next, list, retired)
-		kfree(ch);
-}
-
-static void windows_put(struct mmapdemo_channel *ch)
-{
-	u32 i;
-
-	for (i = 0; i < MMAPDEMO_CHANNEL_PLACES * 2; i++) {
-		if (ch->windows[i / 2][i % 2] != U32_MAX)
-			xa_erase(&ch->mdev->windows, ch->windows[i / 2][i % 2]);
-	}
-}
-
-static int windows_get(struct mmapdemo_channel *ch)
-{
-	struct mmapdemo_dev *mdev = ch->mdev;
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < MMAPDEMO_CHANNEL_PLACES * 2 && !ret; i++)
-		ret = xa_alloc(&mdev->windows, &ch->windows[i / 2][i % 2], NULL,
-			       XA_LIMIT(0, mdev->num_windows - 1), GFP_KERNEL);
-	return ret;
-}
-
-/* Nobody has anything yet. The last queue, since files take the first ones. */
-static int channel_take(struct mmapdemo_channel *ch)
-{
-	struct mmapdemo_dev *mdev = ch->mdev;
-	int ret;
-
-	mutex_lock(&mdev->queue_lock);
-	ch->q.index = mdev->num_queues - 1;
-	__set_bit(ch->q.index, mdev->queues_used);
-	ret = mmapdemo_domain_get(&ch->mf);
-	if (!ret)
-		ret = windows_get(ch);
-	mutex_unlock(&mdev->queue_lock);
-	return ret;
-}
-
-static void channel_give_back(struct mmapdemo_channel *ch)
-{
-	struct mmapdemo_dev *mdev = ch->mdev;
-
-	mmapdemo_slot_set(mdev, ch->q.index, NULL);
-	mutex_lock(&mdev->queue_lock);
-	windows_put(ch);
-	mmapdemo_domain_put(&ch->mf);
-	__clear_bit(ch->q.index, mdev->queues_used);
-	mutex_unlock(&mdev->queue_lock);
-}
-
-static void channel_init(struct mmapdemo_channel *ch, struct mmapdemo_dev *mdev)
-{
-	struct mmapdemo_queue *q = &ch->q;
-
-	get_device(&mdev->dev);
-	ch->mdev = mdev;
-	ch->mf.mdev = mdev;
-	memset32(ch->windows[0], U32_MAX, MMAPDEMO_CHANNEL_PLACES * 2);
-	INIT_LIST_HEAD(&ch->prepared);
-	INIT_LIST_HEAD(&ch->submitted);
-	INIT_LIST_HEAD(&ch->issued);
-	INIT_LIST_HEAD(&ch->done);
-	tasklet_setup(&ch->tasklet, channel_tasklet);
-	INIT_DELAYED_WORK(&ch->watchdog, mmapdemo_channel_watchdog);
-
-	kref_init(&q->ref);
-	init_waitqueue_head(&q->turn_wait);
-	init_waitqueue_head(&q->wait);
-	q->mf = &ch->mf;
-	q->kernel = true;
-	q->log2n = MMAPDEMO_CHANNEL_LOG2N;
-	q->mask = MMAPDEMO_CHANNEL_PLACES - 1;
-	q->news = mmapdemo_channel_news;
-}
-
-static int ring_alloc(struct mmapdemo_channel *ch)
-{
-	struct mmapdemo_dev *mdev = ch->mdev;
-	struct mmapdemo_queue *q = &ch->q;
-
-	q->words = dmam_alloc_coherent(&mdev->pdev->dev, MMAPDEMO_RING_BYTES(q->log2n),
-				       &q->ring_bus, GFP_KERNEL);
-	if (!q->words)
-		return -ENOMEM;
-	q->sq = q->words + MMAPDEMO_RING_SQ(q->log2n);
-	q->cq = q->words + MMAPDEMO_RING_CQ;
-	q->doorbell_reg = mdev->doorbells.view + MMAPDEMO_DOORBELL(q->index);
-	return 0;
-}
-
-static int channel_register(struct mmapdemo_channel *ch)
-{
-	struct dma_device *dma = &ch->dma;
-	int ret;
-
-	ch->chan.device = dma;
-	ch->chan.cookie = DMA_MIN_COOKIE;
-	ch->chan.completed_cookie = DMA_MIN_COOKIE;
-	INIT_LIST_HEAD(&dma->channels);
-	list_add_tail(&ch->chan.device_node, &dma->channels);
-
-	dma->dev = &ch->mdev->pdev->dev;
-	/* For who asks for it: public channels are used by anybody, and hold the module for ever. */
-	dma_cap_set(DMA_PRIVATE, dma->cap_mask);
-	dma_cap_set(DMA_MEMCPY, dma->cap_mask);
-	dma_cap_set(DMA_MEMSET, dma->cap_mask);
-	dma_cap_set(DMA_INTERRUPT, dma->cap_mask);
-	dma->copy_align = DMAENGINE_ALIGN_1_BYTE;
-	dma->fill_align = DMAENGINE_ALIGN_1_BYTE;
-	dma->directions = BIT(DMA_MEM_TO_MEM);
-	dma->residue_granularity = DMA_RESIDUE_GRANULARITY_SEGMENT;
-	dma->device_prep_dma_memcpy = prep_memcpy;
-	dma->device_prep_dma_memset = prep_memset;
-	dma->device_prep_dma_interrupt = prep_interrupt;
-	dma->device_issue_pending = issue_pending;
-	dma->device_tx_status = tx_status;
-	dma->device_terminate_all = terminate_all;
-	dma->device_synchronize = synchronize;
-	dma->device_free_chan_resources = free_chan_resources;
-	dma->device_release = device_release;
-
-	ret = dma_async_device_register(dma);
-	/* Clients look at it for its name, and for who maps memory, after it is unregistered too. */
-	if (!ret)
-		get_device(&ch->chan.dev->device);
-	return ret;
-}
-
-/* The device does no DMA any more; who has the channel keeps it. */
-static void dmaengine_del(void *arg)
-{
-	struct mmapdemo_channel *ch = arg;
-
-	mmapdemo_engine_stop(ch->mdev);
-	mmapdemo_dmaengine_stop(ch->mdev);
-	ch->mdev->channel = NULL;
-	channel_give_back(ch);
-	dma_async_device_unregister(&ch->dma);
-	mmapdemo_dmaengine_exit();
+	spin_unlock(&mmapdemo_queue_slot(&ch->q)->lock);
+	spin_unlock_irqrestore(&ch->mdev->engine.lock, flags);
 }
 
 /**
- * mmapdemo_dmaengine_stop() - tell clients that nothing will come any more
- * @mdev: the device, which is silent for ever; no call is in the gate
+ * mmapdemo_channel_run() - notice what has completed, and put what has been issued
+ * @ch: any state; no lock of this driver is held
+ *
+ * Once the device is gone, issued transactions end with DMA_TRANS_ABORTED.
  */
-void mmapdemo_dmaengine_stop(struct mmapdemo_dev *mdev)
+void mmapdemo_channel_run(struct mmapdemo_channel *ch)
 {
-	struct mmapdemo_channel *ch = mdev->channel;
+	unsigned long flags;
+	bool ring;
+	int idx;
 
-	if (!ch)
+	if (mmapdemo_dev_enter(ch->mdev, &idx)) {
+		flags = mmapdemo_channel_lock(ch);
+		/* Until it has stopped the device may use what it was told of. */
+		if (ch->ended)
+			issued_abort(ch);
+		mmapdemo_channel_unlock(ch, flags);
 		return;
-	mmapdemo_channel_end(ch);
-	tasklet_kill(&ch->tasklet);
-	/* Had somebody blocked it meanwhile, it is not scheduled; had something else scheduled it, it runs. */
-	local_bh_disable();
-	channel_tell(ch);
-	local_bh_enable();
-	tasklet_kill(&ch->tasklet);
-}
-
-/* A reset is over: what waited for it can begin. */
-void mmapdemo_dmaengine_wake(struct mmapdemo_dev *mdev)
-{
-	if (mdev->channel)
-		mmapdemo_channel_news(&mdev->channel->q);
+	}
+	flags = mmapdemo_channel_lock(ch);
+	ring = ring_turn(ch);
+	mmapdemo_channel_unlock(ch, flags);
+	if (ring)
+		mmapdemo_ring_doorbell(&ch->q);
+	mmapdemo_dev_exit(ch->mdev, idx);
 }
 
 /**
- * mmapdemo_dmaengine_init() - be a provider, if the administrator wants it
- * @mdev: the device, with its engine started
+ * mmapdemo_channel_drop() - end what has been submitted, and tell nobody
+ * @ch: any state
+ *
+ * The device moves no byte of it when this returns, or, if it does not say so, when the watchdog has
+ * run. What is prepared stays: its owner may be about to submit it.
  */
-int mmapdemo_dmaengine_init(struct mmapdemo_dev *mdev)
+void mmapdemo_channel_drop(struct mmapdemo_channel *ch)
 {
-	struct device *dev = &mdev->pdev->dev;
-	struct mmapdemo_channel *ch;
-	int ret;
+	struct mmapdemo_transaction *t;
+	unsigned long flags;
+	int idx;
+	u32 i;
 
-	if (!dmaengine)
-		return 0;
-	if (!mdev->num_queues || mdev->num_windows < MMAPDEMO_CHANNEL_PLACES * 2 ||
-	    !(mdev->window_kinds & 1U << MMAPDEMO_WKIND_BUS) ||
-	    mdev->queue_log2n_min > MMAPDEMO_CHANNEL_LOG2N ||
-	    mdev->queue_log2n_max < MMAPDEMO_CHANNEL_LOG2N) {
-		dev_warn(dev, "no dmaengine channel: too few queues or windows\n");
-		return 0;
+	if (mmapdemo_dev_enter(ch->mdev, &idx))
+		idx = -1;
+	flags = mmapdemo_channel_lock(ch);
+	list_splice_tail_init(&ch->submitted, &ch->issued);
+	list_for_each_entry(t, &ch->issued, node) {
+		t->dropped = true;
+		transaction_fail(t, DMA_TRANS_ABORTED);
 	}
-	ch = kzalloc(sizeof(*ch), GFP_KERNEL);
-	if (!ch)
-		return -ENOMEM;
-	channel_init(ch, mdev);
-	ret = channel_take(ch) ?: ring_alloc(ch);
-	if (!ret) {
-		mmapdemo_slot_set(mdev, ch->q.index, &ch->q);
-		ret = channel_register(ch);
+	list_for_each_entry(t, &ch->done, node)
+		t->dropped = true;
+	for (i = ch->q.head; idx >= 0 && !ch->q.over && i != ch->q.tail; i++) {
+		struct mmapdemo_piece *p = &ch->pieces[place_of(ch, i)];
+
+		if (piece_close(ch, i) && p->t) {
+			p->t->num_pieces--;
+			p->t = NULL;
+		}
 	}
-	if (ret) {
-		channel_give_back(ch);
-		put_device(&mdev->dev);
-		kfree(ch);
-		return dev_err_probe(dev, ret, "cannot be a dmaengine provider\n");
-	}
-	mdev->channel = ch;
-	return devm_add_action_or_reset(dev, dmaengine_del, ch);
+	/* Nobody waits behind what has no memory any more. */
+	if (ch->q.head != ch->q.tail)
+		ch->stuck = true;
+	issued_end(ch);
+	if (ch->stuck && !ch->ended)
+		mod_delayed_work(system_highpri_wq, &ch->watchdog, 0);
+	mmapdemo_channel_unlock(ch, flags);
+	if (idx >= 0)
+		mmapdemo_dev_exit(ch->mdev, idx);
+}
+
+/* --- what does not go as it should -------------------------------------------------------------- */
+
+/* Inside the gate, in process context: take everything from the device, whatever that takes. */
+static void channel_restart(struct mmapdemo_channel *ch)
+{
+	unsigned long flags;
+	bool closed = true;
+	u32 i;
+
+	mmapdemo_queue_stop(&ch->q);
+	flags = mmapdemo_channel_lock(ch);
+	for (i = ch->q.head; !ch->q.over && i != ch->q.tail; i++)
+		closed &= piece_close(ch, i);
+	/* One that was being set for a piece that was never put. */
+	if (!ch->q.over && mmapdemo_ring_room(&ch->q))
+		closed &= piece_close(ch, ch->q.tail);
+	mmapdemo_channel_unlock(ch, flags);
+	if (!closed)
+		mmapdemo_dev_recover(ch->mdev, ch->q.epoch, "a window of the dmaengine channel");
+
+	flags = mmapdemo_channel_lock(ch);
+	ring_forget(ch);
+	mmapdemo_channel_unlock(ch, flags);
+}
+
+/* For the interrupt that is lost, the queue that has stopped, and the transfer that does not end. */
+void mmapdemo_channel_watchdog(struct work_struct *work)
+{
+	struct mmapdemo_channel *ch = container_of(to_delayed_work(work), struct mmapdemo_channel,
+						   watchdog);
+	unsigned long flags;
+	bool bad;
+	int idx;
+
+	mmapdemo_channel_run(ch);
+	if (mmapdemo_dev_enter(ch->mdev, &idx))
+		return;
+	bad = mmapdemo_queue_is_stopped(&ch->q);
+	flags = mmapdemo_channel_lock(ch);
+	bad = ch->stuck || (ch->q.head != ch->q.tail &&
+			    (bad || time_after_eq(jiffies, ch->expires)));
+	ch->stuck = bad;
+	mmapdemo_channel_unlock(ch, flags);
+	if (bad)
+		channel_restart(ch);
+	mmapdemo_dev_exit(ch->mdev, idx);
+	if (bad)
+		mmapdemo_channel_run(ch);
+}
+
+/* An interrupt, the end of a reset, or of everything. */
+void mmapdemo_channel_news(struct mmapdemo_queue *q)
+{
+	tasklet_schedule(&container_of(q, struct mmapdemo_channel, q)->tasklet);
+}
+
+/**
+ * mmapdemo_channel_end() - the device is silent for ever
+ * @ch: not ended; no call is in the gate, or will be
+ */
+void mmapdemo_channel_end(struct mmapdemo_channel *ch)
+{
+	unsigned long flags = mmapdemo_channel_lock(ch);
+
+	ch->ended = true;
+	ring_forget(ch);
+	issued_abort(ch);
+	mmapdemo_channel_unlock(ch, flags);
+	cancel_delayed_work_sync(&ch->watchdog);
 }

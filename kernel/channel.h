@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The channel of the dmaengine subsystem: between the calls of its core (channel.c) and the queue
- * that does the work (dmaengine.c).
+ * The channel of the dmaengine subsystem: between the calls of its core (dmaengine.c) and the queue
+ * that does the work (channel.c).
  */
 #ifndef MMAPDEMO_CHANNEL_H
 #define MMAPDEMO_CHANNEL_H
@@ -71,7 +71,7 @@ struct mmapdemo_channel {
 	struct delayed_work watchdog;
 };
 
-/* --- dmaengine.c ----------------------------------------------------------------------------- */
+/* --- channel.c ------------------------------------------------------------------------------- */
 
 unsigned long mmapdemo_channel_lock(struct mmapdemo_channel *ch);
 void mmapdemo_channel_unlock(struct mmapdemo_channel *ch, unsigned long flags);

@@ -466,7 +466,7 @@ void mmapdemo_ioctl_buf_export_undo(struct mmapdemo_file *mf,
 void mmapdemo_ioctl_buf_export_commit(struct mmapdemo_file *mf,
 				      struct mmapdemo_buf_export_call *call);
 
-/* --- channel.c ------------------------------------------------------------------------------- */
+/* --- dmaengine.c ----------------------------------------------------------------------------- */
 
 #if IS_ENABLED(CONFIG_DMA_ENGINE)
 int mmapdemo_dmaengine_init(struct mmapdemo_dev *mdev);

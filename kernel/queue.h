@@ -29,7 +29,7 @@ struct mmapdemo_queue {
 	u32 epoch;			/* engine->lock */
 	bool enabled;			/* the device has been told of it */
 	pid_t pid;			/* of who made it; debugfs */
-	struct mmapdemo_buf *ring;	/* both with a reference; NULL: of a channel, see dmaengine.c */
+	struct mmapdemo_buf *ring;	/* both with a reference; NULL: of a channel, see channel.c */
 	struct mmapdemo_buf *doorbell;	/* NULL: it is the driver's, as the ring is */
 	dma_addr_t ring_bus;
 	struct eventfd_ctx *eventfd;	/* slot->lock */
