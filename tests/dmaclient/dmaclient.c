@@ -125,6 +125,34 @@ static int submit_one(struct client *c, const struct dmaclient_op *op)
 	return 0;
 }
 
+#define PATTERN_BYTES	4096
+
+static u8 pattern(const struct dmaclient_op *op, size_t off)
+{
+	return op->value + op->step * (off / PATTERN_BYTES);
+}
+
+static void pattern_fill(struct client *c, const struct dmaclient_op *op)
+{
+	size_t off;
+
+	for (off = 0; off < DMACLIENT_BUF; off += PATTERN_BYTES)
+		memset(c->src + off, pattern(op, off), PATTERN_BYTES);
+}
+
+static size_t pattern_equal(struct client *c, const struct dmaclient_op *op)
+{
+	size_t off;
+
+	for (off = 0; off < DMACLIENT_BUF; off += PATTERN_BYTES) {
+		const u8 *differs = memchr_inv(c->dst + off, pattern(op, off), PATTERN_BYTES);
+
+		if (differs)
+			return differs - c->dst;
+	}
+	return DMACLIENT_BUF;
+}
+
 static int submit(struct client *c, struct dmaclient_op *op)
 {
 	int ret = 0;
@@ -132,7 +160,7 @@ static int submit(struct client *c, struct dmaclient_op *op)
 	if (op->num > DMACLIENT_MAX - c->num)
 		return -ENOSPC;
 	if (op->kind == DMACLIENT_COPY || op->kind == DMACLIENT_TO_NO_MEMORY)
-		memset(c->src, op->value, DMACLIENT_BUF);
+		pattern_fill(c, op);
 	for (op->out_num = 0; op->out_num < op->num && !ret; op->out_num += !ret)
 		ret = submit_one(c, op);
 	return ret;
@@ -151,7 +179,6 @@ static void terminate(struct client *c)
 static int step(struct client *c, unsigned int cmd, struct dmaclient_op *op)
 {
 	struct dma_tx_state state = {};
-	const u8 *differs;
 
 	switch (cmd) {
 	case DMACLIENT_SUBMIT:
@@ -180,8 +207,7 @@ static int step(struct client *c, unsigned int cmd, struct dmaclient_op *op)
 		terminate(c);
 		return 0;
 	case DMACLIENT_CHECK:
-		differs = memchr_inv(c->dst, op->value, DMACLIENT_BUF);
-		op->out_equal = differs ? differs - c->dst : DMACLIENT_BUF;
+		op->out_equal = pattern_equal(c, op);
 		return 0;
 	}
 	return -ENOTTY;

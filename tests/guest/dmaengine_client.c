@@ -101,12 +101,17 @@ static void result_is(int c, u32 which, u32 result, u64 residue, u64 order)
 	CHECK_EQ(status_of(c, which).out_status, result ? STATUS_ERROR : STATUS_COMPLETE);
 }
 
-static u64 equal_bytes(int c, u32 value)
+static u64 equal_bytes_stepped(int c, u32 value, u32 each)
 {
-	struct dmaclient_op op = { .value = value };
+	struct dmaclient_op op = { .value = value, .step = each };
 
 	CHECK_OK(step(c, DMACLIENT_CHECK, &op));
 	return op.out_equal;
+}
+
+static u64 equal_bytes(int c, u32 value)
+{
+	return equal_bytes_stepped(c, value, 0);
 }
 
 /* --- tests ---------------------------------------------------------------------------------------- */
@@ -132,6 +137,20 @@ static void dmaclient_is_told_in_order_and_not_before_it_issues(const void *arg)
 		result_is(c, i, RESULT_NOERROR, 0, i + 1);
 	/* All of it, and no byte more. */
 	CHECK_EQ(equal_bytes(c, 0x5a), 4 * LEN + LONG_LEN);
+	client_end(c);
+}
+
+/* What dmatest cannot see: its pattern repeats itself 32 bytes on, and so in each piece. */
+static void dmaclient_finds_each_piece_in_its_place(const void *arg)
+{
+	int c = client_open();
+
+	(void)arg;
+	CHECK_OK(SUBMIT(c, COPY, 1, LONG_LEN, .value = 1, .step = 1));
+	simple(c, DMACLIENT_ISSUE);
+	CHECK_EQ(wait_told(c, WAIT_MS), 1);
+	result_is(c, 0, RESULT_NOERROR, 0, 1);
+	CHECK_EQ(equal_bytes_stepped(c, 1, 1), LONG_LEN);
 	client_end(c);
 }
 
@@ -265,6 +284,7 @@ static void dmaclient_is_told_that_the_device_goes(const void *arg)
 void register_dmaengine_client(void)
 {
 	TEST_ADD_SLOW(dmaclient_is_told_in_order_and_not_before_it_issues, LIMIT_MS);
+	TEST_ADD_SLOW(dmaclient_finds_each_piece_in_its_place, LIMIT_MS);
 	TEST_ADD_SLOW(dmaclient_is_refused_what_cannot_be_done, LIMIT_MS);
 	TEST_ADD_SLOW(dmaclient_is_told_what_failed, LIMIT_MS);
 	TEST_ADD_SLOW(dmaclient_terminates_what_is_stuck, LIMIT_MS);

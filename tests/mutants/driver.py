@@ -232,7 +232,7 @@ MUTANTS = (
     Mutant("channel_pieces_all_the_first", "kernel/channel.c",
            "t->src + t->put, len,",
            "t->src, len,",
-           guest("dmaengine_verified_copies_of_16_pieces", DEBUG)),
+           guest("dmaclient_finds_each_piece_in_its_place", DEBUG)),
     Mutant("channel_ignores_a_reset", "kernel/channel.c",
            "\tif (ch->q.enabled && ch->q.over)\n\t\tring_forget(ch);\n",
            "",
