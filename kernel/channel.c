@@ -298,6 +298,9 @@ static bool ring_turn(struct mmapdemo_channel *ch)
 	lockdep_assert_held(&ch->mdev->engine.lock);
 	lockdep_assert_held(&mmapdemo_queue_slot(&ch->q)->lock);
 
+	/* It sees to all of this, a reset included, and has us called when it is done. */
+	if (ch->restarting)
+		return false;
 	/* The device was reset, or has lost the bus. */
 	if (ch->q.enabled && ch->q.over)
 		ring_forget(ch);
@@ -405,7 +408,10 @@ void mmapdemo_channel_drop(struct mmapdemo_channel *ch)
 
 /* --- what does not go as it should -------------------------------------------------------------- */
 
-/* Inside the gate, in process context: take everything from the device, whatever that takes. */
+/*
+ * Inside the gate, in process context: take everything from the device, whatever that takes. A reset
+ * that comes meanwhile must not have somebody else begin anew on a queue that is being stopped here.
+ */
 static void channel_restart(struct mmapdemo_channel *ch)
 {
 	unsigned long flags;
@@ -425,6 +431,7 @@ static void channel_restart(struct mmapdemo_channel *ch)
 
 	flags = mmapdemo_channel_lock(ch);
 	ring_forget(ch);
+	ch->restarting = false;
 	mmapdemo_channel_unlock(ch, flags);
 }
 
@@ -445,6 +452,7 @@ void mmapdemo_channel_watchdog(struct work_struct *work)
 	bad = ch->stuck || (ch->q.head != ch->q.tail &&
 			    (bad || time_after_eq(jiffies, ch->expires)));
 	ch->stuck = bad;
+	ch->restarting = bad;
 	mmapdemo_channel_unlock(ch, flags);
 	if (bad)
 		channel_restart(ch);

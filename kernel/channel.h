@@ -66,6 +66,7 @@ struct mmapdemo_channel {
 	u64 last_seq;
 	unsigned long expires;		/* jiffies: of the oldest piece in the ring */
 	bool stuck;			/* nothing is put before the watchdog has taken the queue back */
+	bool restarting;		/* which it is about to do, and nobody else touches the ring */
 	bool ended;			/* for ever */
 	struct tasklet_struct tasklet;	/* collects completions, and tells clients */
 	struct delayed_work watchdog;
