@@ -244,13 +244,12 @@ static void synchronize(struct dma_chan *chan)
 {
 	struct mmapdemo_channel *ch = to_channel(chan);
 
-	if (mmapdemo_dev_gone(ch->mdev)) {
-		if (!READ_ONCE(ch->ended)) {
-			mmapdemo_engine_stop(ch->mdev);
-			mmapdemo_channel_end(ch);
-		}
-	} else if (READ_ONCE(ch->stuck)) {
+	if (READ_ONCE(ch->stuck))
 		flush_delayed_work(&ch->watchdog);
+	/* After that: a watchdog that found the gate closed has done nothing. */
+	if (mmapdemo_dev_gone(ch->mdev) && !READ_ONCE(ch->ended)) {
+		mmapdemo_engine_stop(ch->mdev);
+		mmapdemo_channel_end(ch);
 	}
 	channel_flush(ch);
 }
