@@ -503,6 +503,8 @@ int mmapdemo_dmaengine_init(struct mmapdemo_dev *mdev)
 	}
 	if (ret) {
 		channel_give_back(ch);
+		/* By an interrupt that nobody asked for. */
+		tasklet_kill(&ch->tasklet);
 		put_device(&mdev->dev);
 		kfree(ch);
 		return dev_err_probe(dev, ret, "cannot be a dmaengine provider\n");
