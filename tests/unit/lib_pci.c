@@ -196,6 +196,11 @@ static void transfer_that_fails_is_eio_and_collected(void **state)
 	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_WAIT, LIMIT_NS, &result), -EIO);
 	assert_int_equal(result.error, MMAPDEMO_ERR_RANGE);
 	assert_int_equal(result.bytes, 0);
+	/* A device that has an error and no name for it: no success. */
+	m.silent = true;
+	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_WAIT, LIMIT_NS, &result), -EIO);
+	assert_int_equal(result.error, MMAPDEMO_ERR_BUS);
+	m.silent = false;
 	m.error = 0;
 	m.hold = true;
 	assert_int_equal(mmd_dma_submit(dev, &pair.dma, &seq), 0);
@@ -286,6 +291,12 @@ static void interrupt_is_waited_for(void **state)
 	mock_pci_finish(&m);
 	assert_int_equal(mmd_dma_wait(dev, 0, 0, NULL), 0);
 	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	/* Refused another one, it is told as before. */
+	m.irq_ret = -EINVAL;
+	assert_int_equal(mmd_eventfd_set(dev, 0), -EINVAL);
+	assert_int_equal(mmd_eventfd_set(dev, 123456), -EBADF);
+	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_WAIT, LIMIT_NS, NULL), 0);
+	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
 	assert_int_equal(mmd_eventfd_set(dev, -1), 0);
 	assert_int_equal(mmd_dma_copy(dev, &pair.dma, MMD_DMA_EVENTFD, LIMIT_NS, NULL), 0);
 	assert_int_equal(read(fd, &count, sizeof(count)), -1);
@@ -353,6 +364,7 @@ static void mappings_are_checked(void **state)
 	assert_int_equal(mmd_map(dev, buf.offset + 1, 4096, PROT_READ, &map), -EINVAL);
 	assert_int_equal(mmd_map(dev, buf.offset + 4096, LEN, PROT_READ, &map), -EINVAL);
 	assert_int_equal(mmd_map(dev, buf.offset, 0, PROT_READ, &map), -EINVAL);
+	assert_int_equal(mmd_map(dev, buf.offset, SIZE_MAX, PROT_READ, &map), -EINVAL);
 	assert_int_equal(mmd_map(dev, 4096, 4096, PROT_READ, &map), -EOPNOTSUPP);
 	assert_int_equal(mmd_refused(dev), MMD_CAN_EXAMPLE);
 	assert_int_equal(mmd_map(dev, (uint64_t)1 << 60, 4096, PROT_READ, &map), -ENOENT);

@@ -85,7 +85,8 @@ void mock_pci_finish(struct mock_pci *m)
 		error = 0;
 	}
 	set64(m, MMAPDEMO_REG_DMA_DONE_BYTES, error ? 0 : len);
-	set32(m, MMAPDEMO_REG_DMA_STATUS, error << MMAPDEMO_DMA_STATUS_ERROR_SHIFT |
+	set32(m, MMAPDEMO_REG_DMA_STATUS,
+	      (m->silent ? 0 : error << MMAPDEMO_DMA_STATUS_ERROR_SHIFT) |
 	      (error ? MMAPDEMO_DMA_STATE_ERROR : MMAPDEMO_DMA_STATE_DONE));
 	set64(m, MMAPDEMO_REG_USER_DMA_DONE_SEQ, mock_pci_reg64(m, MMAPDEMO_REG_DMA_SEQ));
 	if (m->cmd & MMAPDEMO_DMA_CMD_IRQ)
@@ -226,9 +227,13 @@ static int irq_eventfd(struct mmd_pci *p, uint32_t vector, int fd)
 {
 	struct mock_pci *m = p->data;
 
+	int ret = m->irq_ret;
+
 	assert_true(vector < m->vectors);
-	m->vector[vector] = fd;
-	return 0;
+	/* As vfio: it lets go of the one it has before it looks at the other. Once. */
+	m->vector[vector] = ret ? -1 : fd;
+	m->irq_ret = 0;
+	return ret;
 }
 
 static int ops_reset(struct mmd_pci *p)

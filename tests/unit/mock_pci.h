@@ -30,6 +30,8 @@ struct mock_pci {
 	int dma_map_ret;
 	bool hold;			/* transfers do not end until mock_pci_finish() */
 	uint32_t error;			/* transfers end with this */
+	bool silent;			/* ... and do not say so: the state is an error, its code none */
+	int irq_ret;			/* whoever asks for an eventfd has this, and the one before is gone */
 	bool queue_refuses;
 	/* What happened. */
 	unsigned int opens, closes, resets, register_resets;

@@ -139,6 +139,9 @@ static int collect(struct mmd_pci *p, struct mmapdemo_dma_wait *arg)
 	if (p->transfer.timed)
 		arg->out_host_ns = pci_read64(p, MMAPDEMO_REG_DMA_HOST_NS);
 	arg->out_error = (status & MMAPDEMO_DMA_STATUS_ERROR) >> MMAPDEMO_DMA_STATUS_ERROR_SHIFT;
+	/* Never a success: not every byte has moved. */
+	if ((status & MMAPDEMO_DMA_STATUS_STATE) == MMAPDEMO_DMA_STATE_ERROR && !arg->out_error)
+		arg->out_error = MMAPDEMO_ERR_BUS;
 	/* Edge or level: the event has been seen. */
 	pci_write32(p, MMAPDEMO_REG_IRQ_STATUS, MMAPDEMO_IRQ_DMA);
 	transfer_end(p, arg);
@@ -215,18 +218,17 @@ int mmd_pci_eventfd_set(struct mmd_pci *p, struct mmapdemo_eventfd_set *arg)
 	if (p->dma_eventfd < 0)
 		return mmd_pci_refuse(p, MMD_CAN_EVENTFD);
 	if (arg->fd >= 0) {
-		ret = p->ops->irq_eventfd(p, MMAPDEMO_VEC_DMA, arg->fd);
-		if (!ret) {
-			fd = fcntl(arg->fd, F_DUPFD_CLOEXEC, 3);
-			ret = fd < 0 ? -errno : 0;
-		}
-	} else {
-		ret = p->ops->irq_eventfd(p, MMAPDEMO_VEC_DMA, p->dma_eventfd);
+		fd = fcntl(arg->fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return -errno;
 	}
+	ret = p->ops->irq_eventfd(p, MMAPDEMO_VEC_DMA, fd >= 0 ? fd : p->dma_eventfd);
 	if (ret) {
-		/* Whatever was there before, the library can sleep again. */
-		if (p->user_eventfd < 0)
-			p->ops->irq_eventfd(p, MMAPDEMO_VEC_DMA, p->dma_eventfd);
+		/* The kernel has let go of the one before, too. */
+		p->ops->irq_eventfd(p, MMAPDEMO_VEC_DMA,
+				    p->user_eventfd >= 0 ? p->user_eventfd : p->dma_eventfd);
+		if (fd >= 0)
+			close(fd);
 		return ret;
 	}
 	if (p->user_eventfd >= 0)

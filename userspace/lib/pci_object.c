@@ -500,7 +500,9 @@ static int map_locked(struct mmd_pci *p, uint64_t offset, size_t len, int prot, 
 	ret = object_at(p, offset, &object, &at);
 	if (ret)
 		return ret;
-	if (!len || at & (page_size() - 1) || !inside(at, page_round(len), object->len))
+	/* The length first: rounded up, one near the end of all numbers is 0. */
+	if (!len || len > object->len || at & (page_size() - 1) ||
+	    !inside(at, page_round(len), object->len))
 		return -EINVAL;
 	if ((prot & PROT_WRITE) && (!p->may_write || object->flags & MMAPDEMO_BUF_MAP_READ_ONLY))
 		return -EACCES;
