@@ -178,8 +178,11 @@ static int uio_irq_wait(struct mmd_pci *p, uint64_t deadline_ns)
 	for (;;) {
 		if (read(p->fd, &count, sizeof(count)) == sizeof(count))
 			break;
+		/* EIO: there is no line; or the kernel driver has gone, and the device with it. */
+		if (errno == EIO)
+			return mmd_pci_answers(p) ? -EOPNOTSUPP : -ENODEV;
 		if (errno != EAGAIN)
-			return errno == EIO ? -EOPNOTSUPP : -errno;
+			return -errno;
 		if (!deadline_ns)
 			return -EAGAIN;
 		ret = mmd_pci_poll(p->fd, deadline_ns);
