@@ -280,6 +280,7 @@ static void device_release(struct dma_device *dma)
 
 	tasklet_kill(&ch->tasklet);
 	put_device(&ch->chan.dev->device);
+	put_device(dma->dev);
 	put_device(&ch->mdev->dev);
 	llist_add(&ch->retired, &retired);
 }
@@ -428,10 +429,15 @@ static int channel_register(struct mmapdemo_channel *ch)
 	dma->device_release = device_release;
 
 	ret = dma_async_device_register(dma);
-	/* Clients look at it for its name, and for who maps memory, after it is unregistered too. */
-	if (!ret)
-		get_device(&ch->chan.dev->device);
-	return ret;
+	if (ret)
+		return ret;
+	/*
+	 * Clients look at the one for its name, and at the other, which is who maps memory, after both
+	 * are gone, too.
+	 */
+	get_device(&ch->chan.dev->device);
+	get_device(dma->dev);
+	return 0;
 }
 
 /* The device does no DMA any more; who has the channel keeps it. */

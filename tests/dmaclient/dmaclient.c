@@ -200,6 +200,7 @@ static int step(struct client *c, unsigned int cmd, struct dmaclient_op *op)
 		op->out_order = c->t[op->num].order;
 		if (cmd == DMACLIENT_RESULT)
 			return 0;
+		op->out_dma_mask = dma_get_mask(dmaengine_get_dma_device(c->chan));
 		op->out_status = dmaengine_tx_status(c->chan, c->t[op->num].cookie, &state);
 		op->out_residue = state.residue;
 		return 0;

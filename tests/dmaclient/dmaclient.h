@@ -27,10 +27,10 @@ struct dmaclient_op {
 	__u32 value;		/* FILL; what the first 4 KiB of the source are filled with otherwise */
 	__u32 step;		/* each 4 KiB that follow are filled with so much more */
 	__u32 ms;		/* WAIT */
-	__u32 reserved;
 	__u32 out_num;		/* SUBMIT: those that were taken; WAIT: those that have called back */
 	__u32 out_status;	/* STATUS: enum dma_status; RESULT: enum dmaengine_tx_result */
 	__u64 out_residue;
+	__u64 out_dma_mask;	/* STATUS: of the device that memory is mapped for */
 	__u64 out_order;	/* RESULT: it was told as the n-th, from 1 on; 0: it was not told */
 	__u64 out_equal;	/* CHECK: bytes of the destination that are as the source's would be, from the first on */
 };

@@ -246,7 +246,7 @@ MUTANTS = (
            "\tkfree(ch);\n",
            guest("dmaengine_unbind_under_traffic", DEBUG)),
     Mutant("channel_name_goes_with_the_binding", "kernel/dmaengine.c",
-           "\tif (!ret)\n\t\tget_device(&ch->chan.dev->device);\n",
-           "\tif (0)\n\t\tget_device(&ch->chan.dev->device);\n",
+           "\tget_device(&ch->chan.dev->device);\n",
+           "",
            guest("dmaengine_unbind_under_traffic", DEBUG)),
 )
