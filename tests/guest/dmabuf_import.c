@@ -29,16 +29,17 @@ enum { BOTH, TO_DEVICE, FROM_DEVICE };
 
 static int importer_open(void)
 {
-	int fd, file, ret;
+	int fd, file;
 
 	if (access(NODE, F_OK)) {
 		file = open(MODULE_FILE, O_RDONLY | O_CLOEXEC);
-		if (file < 0)
+		if (file < 0 && errno == ENOENT)
 			test_skip("no " MODULE_FILE " in this guest");
-		ret = syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
+		CHECK_SYS(file);
+		/* Built for this very kernel. */
+		if (syscall(SYS_finit_module, file, "", 0))
+			FAIL("load " MODULE_FILE ": %m");
 		close(file);
-		if (ret)
-			test_skip("the importer does not load: %s", errno_word(ret));
 	}
 	for (int i = 0; i < 200 && access(NODE, F_OK); i++)
 		sleep_ms(5);
