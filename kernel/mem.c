@@ -6,6 +6,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/io.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -157,9 +158,10 @@ static int mem_zero_chunk(struct mmapdemo_mem *mem, u64 start, u64 len)
  * @start: byte in BAR2
  * @len: bytes
  *
- * What it could not overwrite is left to mmapdemo_mem_clean().
+ * What it could not overwrite is left to mmapdemo_mem_clean(), and to whoever is given it next. A BAR of
+ * many GiB takes seconds: nobody has to wait for that who is being killed.
  *
- * Return: 0; -EIO if BAR2 has no view; -ENODEV if the device went meanwhile.
+ * Return: 0; -EIO if BAR2 has no view; -ENODEV if the device went meanwhile; -EINTR.
  */
 int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len)
 {
@@ -170,6 +172,8 @@ int mmapdemo_mem_zero(struct mmapdemo_dev *mdev, u64 start, u64 len)
 	for (off = 0; off < len && !ret; off += MMAPDEMO_CHUNK) {
 		if (mem_zero_must_end(mdev))
 			ret = -ENODEV;
+		else if (fatal_signal_pending(current))
+			ret = -EINTR;
 		else
 			ret = mem_zero_chunk(mem, start + off,
 					     min_t(u64, MMAPDEMO_CHUNK, len - off));

@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "busy.h"
@@ -181,6 +185,96 @@ static void device_memory_is_zero_for_exclusive_after_unbind(const void *arg)
 	CHECK_EQ(first_not(p, r.out_len, 0), r.out_len);
 }
 
+/* What all of BAR2 begins and ends with, as the PCI core shows it when no driver has the device. */
+static void bar_ends(unsigned char ends[2])
+{
+	unsigned char *p;
+	char path[96];
+	struct stat st;
+	int fd;
+
+	file_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/enable", dev_bus_id()), "1");
+	fd = CHECK_SYS(open(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource2_wc", dev_bus_id()),
+			    O_RDWR | O_CLOEXEC));
+	CHECK_SYS(fstat(fd, &st));
+	p = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECKF(p != MAP_FAILED, "map %s: %m", path);
+	ends[0] = p[0];
+	ends[1] = p[st.st_size - 1];
+	unmap(p, st.st_size);
+	close(fd);
+	file_write(strf(path, sizeof(path), "/sys/bus/pci/devices/%s/enable", dev_bus_id()), "0");
+}
+
+/* Left by a file that had all of it when the driver was unbound. */
+static void leftovers_make(void)
+{
+	int fd = dev_open(O_RDWR | O_EXCL);
+	struct mmapdemo_region_info r = region_get(fd, MMAPDEMO_REGION_MEM);
+	char *p = map_rw(fd, r.out_len, r.out_offset);
+
+	memset(p, 0x5a, r.out_len);
+	driver_unbind();
+	unmap(p, r.out_len);
+	close(fd);
+	driver_bind();
+}
+
+/* Open for oneself alone, in a process that is killed when it has been at it for @us. */
+static void open_exclusive_killed(unsigned int us)
+{
+	int begins[2];
+	char byte;
+	pid_t pid;
+
+	CHECK_SYS(pipe(begins));
+	pid = CHECK_SYS(fork());
+	if (!pid) {
+		if (write(begins[1], "", 1) == 1)
+			dev_try_open(O_RDWR | O_EXCL);
+		pause();
+		_exit(0);
+	}
+	CHECK_EQ(read(begins[0], &byte, 1), 1);
+	usleep(us);
+	kill(pid, SIGKILL);
+	CHECK_EQ(waitpid(pid, NULL, 0), (u64)pid);
+	close(begins[0]);
+	close(begins[1]);
+}
+
+/* It ends in the middle, and what it has left is for the next one to overwrite. */
+static void open_exclusive_that_zeroes_memory_can_be_killed(const void *arg)
+{
+	unsigned char ends[2] = {};
+	struct mmapdemo_region_info r;
+	u64 all_us;
+	int fd;
+
+	(void)arg;
+	leftovers_make();
+	all_us = now_ns();
+	fd = dev_open(O_RDWR | O_EXCL);
+	all_us = (now_ns() - all_us) / 1000;
+	close(fd);
+	for (unsigned int part = 2; part < 12 && ends[1] != 0x5a; part++) {
+		leftovers_make();
+		open_exclusive_killed(all_us / part);
+		driver_unbind();
+		bar_ends(ends);
+		driver_bind();
+		/* Not even begun. */
+		if (ends[0] == 0x5a)
+			ends[1] = 0;
+	}
+	diag("an exclusive open takes %llu us where all has to be zeroed", (unsigned long long)all_us);
+	CHECK_EQ(ends[0], 0);
+	CHECK_EQ(ends[1], 0x5a);
+	fd = dev_open(O_RDWR | O_EXCL);
+	r = region_get(fd, MMAPDEMO_REGION_MEM);
+	CHECK_EQ(first_not(map_ro(fd, r.out_len, r.out_offset), r.out_len, 0), r.out_len);
+}
+
 /* --- function level reset -------------------------------------------------------------------------------- */
 
 static void reset_keeps_files_and_memory(const void *arg)
@@ -310,6 +404,7 @@ void register_module(void)
 	TEST_ADD_SLOW(device_memory_is_zero_after_bind, 20000);
 	TEST_ADD_SLOW(device_memory_is_zero_after_unbind_under_its_writer, 20000);
 	TEST_ADD_SLOW(device_memory_is_zero_for_exclusive_after_unbind, 20000);
+	TEST_ADD_SLOW(open_exclusive_that_zeroes_memory_can_be_killed, 40000);
 	TEST_ADD(reset_keeps_files_and_memory);
 	TEST_ADD(reset_takes_bar_mappings_away_until_mapped_again);
 	TEST_ADD_SLOW(reset_refuses_registers_meanwhile, 30000);
