@@ -68,6 +68,7 @@ struct mmb_options {
 
 struct mmb_session;
 struct mmb_units;
+struct mmb_ways;
 struct mmb_case;
 struct mmb_arm;
 
@@ -183,6 +184,7 @@ struct mmb_session {
 	struct mmd_map user;		/* the user page of BAR0 */
 	struct mmb_mem mem[MMB_MEMS];	/* by MMAPDEMO_TECH_*; shared by all cases */
 	struct mmb_units *units;	/* unit.c's; NULL before the first case that uses queues */
+	struct mmb_ways *ways;		/* backends.c's; NULL before the first case that compares them */
 	unsigned char *arena;		/* anonymous RAM, touched */
 	size_t arena_len;
 	struct mmb_results *results;
@@ -383,6 +385,7 @@ void mmb_plan_lock(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_engines(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_peers(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_iommu(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_backends(struct mmb_plan *plan, const struct mmb_options *opt);
 
 /* plan.c */
 void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt);

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "backends.h"
 #include "bench.h"
 #include "compare.h"
 #include "csv.h"
@@ -113,6 +114,7 @@ static int session_open(struct mmb_session *s)
 
 static void session_close(struct mmb_session *s)
 {
+	mmb_ways_drop(s);
 	mmb_units_drop(s);
 	mmb_mem_drop(s);
 	mmd_unmap(&s->user);

@@ -61,6 +61,7 @@ void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt)
 	mmb_plan_queue_sweep(plan, opt);
 	mmb_plan_sweep(plan, opt);
 	mmb_plan_iommu(plan, opt);
+	mmb_plan_backends(plan, opt);
 }
 
 /* "D1" names D1 and all of D1.*; a glob names what it matches. */
