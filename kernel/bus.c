@@ -49,7 +49,7 @@ int mmapdemo_buf_dma_map_pages(struct mmapdemo_buf *buf, struct page **pages)
 						most & PAGE_MASK, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		goto free_bus;
-	ret = dma_map_sgtable(dev, &buf->sgt, buf->dir, DMA_ATTR_NO_WARN);
+	ret = dma_map_sgtable(dev, &buf->sgt, buf->dir, MMAPDEMO_MAP_ATTRS);
 	if (ret)
 		goto free_table;
 	bus_fill(buf, bus);

@@ -128,10 +128,12 @@ static struct sg_table *export_map(struct dma_buf_attachment *attach, enum dma_d
 	if (mmapdemo_dev_gone(e->buf->mdev))
 		return ERR_PTR(-ENODEV);
 	/* The core asks for it once at a time per attachment. */
-	ret = dma_map_sgtable(a->dev, &a->sgt, dir, 0);
+	ret = dma_map_sgtable(a->dev, &a->sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
 	if (ret)
 		return ERR_PTR(ret);
 	mutex_lock(&e->lock);
+	/* By itself: the same pages may be mapped for others, see MMAPDEMO_MAP_ATTRS. */
+	dma_sync_sgtable_for_device(a->dev, &a->sgt, dir);
 	a->mapped = true;
 	a->dir = dir;
 	mutex_unlock(&e->lock);
@@ -146,8 +148,9 @@ static void export_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt
 
 	mutex_lock(&e->lock);
 	a->mapped = false;
+	dma_sync_sgtable_for_cpu(a->dev, sgt, dir);
 	mutex_unlock(&e->lock);
-	dma_unmap_sgtable(a->dev, sgt, dir, 0);
+	dma_unmap_sgtable(a->dev, sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /* --- the CPU ------------------------------------------------------------------------------------ */

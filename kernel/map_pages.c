@@ -119,7 +119,7 @@ static int pages_dma_map(struct mmapdemo_buf *buf)
 
 		bus[i] = dma_map_single_attrs(dev, buf->vaddr + off,
 					      min(chunk, buf->object.len - off), buf->dir,
-					      DMA_ATTR_NO_WARN);
+					      MMAPDEMO_MAP_ATTRS);
 		if (dma_mapping_error(dev, bus[i])) {
 			while (i--)
 				dma_unmap_single_attrs(dev, bus[i], chunk, buf->dir,

@@ -382,6 +382,14 @@ int mmapdemo_reg_set(struct mmapdemo_dev *mdev, u32 reg, u32 width, u64 val);
 
 /* --- bus.c ------------------------------------------------------------------------------- */
 
+/*
+ * A mapping for good copies nothing and flushes nothing: each transfer does so for what it moves, and
+ * windows are over memory that needs none. So one page may be mapped several times, for buffers of
+ * pinned memory that overlap and for importers of a dma-buf; with an implied sync each of these would
+ * take the caches from under the others, which the DMA API's debugging reports.
+ */
+#define MMAPDEMO_MAP_ATTRS	(DMA_ATTR_NO_WARN | DMA_ATTR_SKIP_CPU_SYNC)
+
 int mmapdemo_buf_dma_map(struct mmapdemo_buf *buf);
 int mmapdemo_buf_dma_map_pages(struct mmapdemo_buf *buf, struct page **pages);
 void mmapdemo_buf_dma_unmap_pages(struct mmapdemo_buf *buf);
