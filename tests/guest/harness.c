@@ -401,7 +401,7 @@ unsigned int patience_ms(unsigned int ms)
 }
 
 /* Those built by tests/vm/build-debug-kernel: with lockdep, or with KCSAN. */
-static bool kernel_notices_bugs(void)
+bool kernel_notices_bugs(void)
 {
 	return !access("/proc/lockdep", F_OK) || !access("/sys/kernel/debug/kcsan", F_OK);
 }

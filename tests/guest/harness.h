@@ -184,6 +184,8 @@ void sleep_ms(unsigned int ms);
 unsigned int patience_ms(unsigned int ms);
 /* A time that is promised, on this kernel: five times as long on one full of checks, see --help. */
 unsigned int promise_ms(unsigned int ms);
+/* On one full of checks: what is repeated for chance's sake may be repeated less often there. */
+bool kernel_notices_bugs(void);
 
 /* The seed of this run, printed in the header; MMAPDEMO_TEST_SEED repeats one. */
 u64 test_seed(void);
