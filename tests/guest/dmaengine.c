@@ -348,8 +348,13 @@ static void dmaengine_client_holds_the_module(const void *arg)
 /* A client that goes on mapping memory for a device without driver is what the DMA API warns of. */
 static void dma_debug_mute(bool on)
 {
-	if (!access(DMA_DEBUG, F_OK))
-		file_write(DMA_DEBUG, on ? "0" : "1");
+	static char errors[16];		/* how many it is still going to report */
+
+	if (access(DMA_DEBUG, F_OK))
+		return;
+	if (on)
+		CHECK_OK(file_read(DMA_DEBUG, errors, sizeof(errors)));
+	file_write(DMA_DEBUG, on ? "0" : errors);
 }
 
 static void dmaengine_unbind_under_traffic(const void *arg)
