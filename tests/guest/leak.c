@@ -159,8 +159,8 @@ static void leaves_no_memory_behind(const void *arg)
 {
 	const struct op *op = arg;
 
-	measure(op, op->opens ? -1 : dev_open(O_RDWR), times_of(op) < WARM_UP ? times_of(op) : WARM_UP,
-		0.5, 0.5);
+	measure(op, op->opens ? -1 : dev_open(O_RDWR),
+		times_of(op) < WARM_UP ? times_of(op) : WARM_UP, 0.5, 0.5);
 }
 
 /* The driver's memory for a device is many objects, so that even one each time is found. */
