@@ -92,6 +92,7 @@ void register_lifetime_matrix(void);
 void register_bus_error(void);
 void register_queue_lifetime(void);
 void register_backend(void);
+void register_bench_bar(void);
 void register_two_devices(void);
 void register_probe(void);
 void register_limits(void);

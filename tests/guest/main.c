@@ -67,6 +67,7 @@ int main(int argc, char **argv)
 	register_bus_error();
 	register_queue_lifetime();
 	register_backend();
+	register_bench_bar();
 	register_two_devices();
 	register_probe();
 	register_limits();

@@ -29,6 +29,7 @@
 #define MMB_PAIRS		61
 #define MMB_PAIRS_QUICK		21
 #define MMB_TRIES		3
+#define MMB_ROUNDS_MAX		10000	/* of a case, however long --duration is */
 #define MMB_SPREAD_MAX		1.3	/* p90 / p10 of a control, above: noisy */
 /*
  * Aimed-for length of one timed batch: long against reading the clock (0.1 us), short against the
@@ -37,6 +38,8 @@
 #define MMB_BATCH_NS		20000.0
 #define MMB_TIMEOUT_NS		5000000000ULL	/* nothing in here may wait longer for the device */
 #define MMB_PAGE		4096u
+#define MMB_DEPTHS_MAX		4
+#define MMB_DEPTH_MAX		240u	/* less than a ring */
 #define MMB_WHAT_LEN		56
 #define MMB_UNSTEADY_LEN	96
 
@@ -57,6 +60,20 @@ struct mmb_options {
 	size_t n_only;
 	const uint64_t *sizes;		/* of the transfer sweep, bytes, ascending; none: the default */
 	size_t n_sizes;
+	bool sizes_given;		/* by the user */
+	uint32_t techniques;		/* 1 << MMAPDEMO_TECH_* or MMB_FAULT_AROUND; 0: all */
+	uint32_t engines;		/* 1 << MMAPDEMO_ENGINE_*; 0: all */
+	uint32_t depth[MMB_DEPTHS_MAX];	/* descriptors behind one doorbell, ascending; none: the default */
+	size_t n_depths;
+	unsigned int queues;		/* at work at once, where a case takes several */
+	unsigned int duration_s;	/* rounds of each case go on for so long; 0: as many as pairs */
+	/* Instead of our device: the BAR of another one, through sysfs. */
+	const char *bdf;		/* NULL: ours */
+	unsigned int bar;
+	uint64_t range_off;		/* the part of it that may be touched */
+	uint64_t range_len;		/* 0: to the end */
+	unsigned int bar_width;		/* bytes of one access, 4 or 8; 0: 8 if prefetchable, else 4 */
+	bool bar_write;			/* it may be written, too */
 	unsigned int pairs;
 	uint64_t seed;
 	unsigned int budget_s;		/* no case is repeated for noise after this many seconds */
@@ -66,6 +83,7 @@ struct mmb_options {
 	bool trace_one;
 };
 
+struct mmb_foreign;
 struct mmb_session;
 struct mmb_units;
 struct mmb_ways;
@@ -90,6 +108,9 @@ struct mmb_arm {
 	unsigned int flags;
 	unsigned int tag;		/* the case's own: technique, mode, width ... */
 	unsigned int tag2;
+	unsigned int technique;		/* it is about: MMAPDEMO_TECH_* or MMB_FAULT_AROUND; 0: about none */
+	unsigned int engine;		/* it is about: MMAPDEMO_ENGINE_* plus 1; 0: about none */
+	bool left_out;			/* by --techniques or --engines: gives no row */
 	uint64_t offset;
 	void *data;
 	struct mmb_case *c;
@@ -182,6 +203,7 @@ struct mmb_session {
 	struct mmd_device *dev;
 	struct mmd_info info;
 	struct mmd_map user;		/* the user page of BAR0 */
+	struct mmb_foreign *foreign;	/* --bdf: instead of the three above, which are empty then */
 	struct mmb_mem mem[MMB_MEMS];	/* by MMAPDEMO_TECH_*; shared by all cases */
 	struct mmb_units *units;	/* unit.c's; NULL before the first case that uses queues */
 	struct mmb_ways *ways;		/* backends.c's; NULL before the first case that compares them */
@@ -339,7 +361,7 @@ enum mmb_rc mmb_proof_check(struct mmb_case *c, const char *what, const struct m
 
 /* --- controls (control.c) ----------------------------------------------------------------- */
 
-/** mmb_controls_add() - the four that every case has. */
+/** mmb_controls_add() - the four that every case has; the register store only with our device. */
 void mmb_controls_add(struct mmb_case *c);
 
 /** mmb_load32() .. - the one idiom for all kinds of mapped memory: 8 accesses a turn, 16 KiB. */
@@ -348,6 +370,11 @@ uint64_t mmb_load64(const volatile void *base, uint64_t ops);
 void mmb_store32(volatile void *base, uint64_t ops, uint32_t value);
 void mmb_store64(volatile void *base, uint64_t ops, uint64_t value);
 #define MMB_WINDOW	16384u
+
+/** mmb_load32_in() .. - the same over another window, a power of two of 64 bytes and more. */
+uint64_t mmb_load32_in(const volatile void *base, size_t window, uint64_t ops);
+uint64_t mmb_load64_in(const volatile void *base, size_t window, uint64_t ops);
+void mmb_store32_in(volatile void *base, size_t window, uint64_t ops, uint32_t value);
 
 /* --- the machine room --------------------------------------------------------------------- */
 
@@ -386,6 +413,7 @@ void mmb_plan_engines(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_peers(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_iommu(struct mmb_plan *plan, const struct mmb_options *opt);
 void mmb_plan_backends(struct mmb_plan *plan, const struct mmb_options *opt);
+void mmb_plan_foreign(struct mmb_plan *plan, const struct mmb_options *opt);
 
 /* plan.c */
 void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt);

@@ -45,6 +45,7 @@ static void env_differences(json_t *out, const char *boot, const json_t *a, cons
 	static const char *const fields[] = {
 		"accelerator", "qemu_version", "kernel", "machine", "cmdline", "cpu_model", "cpus",
 		"clocksource", "host_cpu", "engine", "iommu", "device_memory", "device_memory_cache",
+		"device_id", "bar",
 	};
 	json_t *null = json_null();
 

@@ -58,6 +58,37 @@ void mmb_store64(volatile void *base, uint64_t ops, uint64_t value)
 		EIGHT(STORE, p + done % (MMB_WINDOW / sizeof(*p)));
 }
 
+uint64_t mmb_load32_in(const volatile void *base, size_t window, uint64_t ops)
+{
+	const size_t mask = window / sizeof(uint32_t) - 1;
+	const volatile uint32_t *p = base;
+	uint64_t sum = 0;
+
+	for (uint64_t done = 0; done < ops; done += 8)
+		EIGHT(LOAD, p + (done & mask));
+	return sum;
+}
+
+uint64_t mmb_load64_in(const volatile void *base, size_t window, uint64_t ops)
+{
+	const size_t mask = window / sizeof(uint64_t) - 1;
+	const volatile uint64_t *p = base;
+	uint64_t sum = 0;
+
+	for (uint64_t done = 0; done < ops; done += 8)
+		EIGHT(LOAD, p + (done & mask));
+	return sum;
+}
+
+void mmb_store32_in(volatile void *base, size_t window, uint64_t ops, uint32_t value)
+{
+	const size_t mask = window / sizeof(uint32_t) - 1;
+	volatile uint32_t *p = base;
+
+	for (uint64_t done = 0; done < ops; done += 8)
+		EIGHT(STORE, p + (done & mask));
+}
+
 static enum mmb_rc empty_loop_run(struct mmb_arm *arm, uint64_t ops)
 {
 	(void)arm;
@@ -93,13 +124,13 @@ static enum mmb_rc mmio_store_run(struct mmb_arm *arm, uint64_t ops)
 
 void mmb_controls_add(struct mmb_case *c)
 {
-	struct mmb_arm *arm[] = {
-		mmb_arm_add(c, "control.empty_loop", "empty loop, one turn", empty_loop_run),
-		mmb_arm_add(c, "control.ram_load", "RAM load, 4 bytes", ram_load_run),
-		mmb_arm_add(c, "control.system_call", "system call (getppid)", syscall_run),
-		mmb_arm_add(c, "control.mmio_store", "register store, 4 bytes", mmio_store_run),
-	};
+	size_t first = c->n_arms;
 
-	for (size_t i = 0; i < sizeof(arm) / sizeof(arm[0]); i++)
-		arm[i]->flags |= MMB_ARM_CONTROL;
+	mmb_arm_add(c, "control.empty_loop", "empty loop, one turn", empty_loop_run);
+	mmb_arm_add(c, "control.ram_load", "RAM load, 4 bytes", ram_load_run);
+	mmb_arm_add(c, "control.system_call", "system call (getppid)", syscall_run);
+	if (c->s->user.ptr)
+		mmb_arm_add(c, "control.mmio_store", "register store, 4 bytes", mmio_store_run);
+	for (size_t i = first; i < c->n_arms; i++)
+		c->arm[i].flags |= MMB_ARM_CONTROL;
 }

@@ -65,6 +65,9 @@ enum mmb_rc mmb_copy_new(struct mmb_arm *arm, const struct mmb_copy_spec *spec)
 	arm->data = k;
 	arm->flags |= MMB_ARM_SELF_TIMED;
 	arm->bytes = spec->len;
+	arm->technique = spec->technique;
+	if (u)
+		arm->engine = (u->info.engine & MMAPDEMO_ENGINE_KIND) + 1;
 	if (!u)
 		rc = mmb_unit_main(c, &u);
 	if (!rc)

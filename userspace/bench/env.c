@@ -11,6 +11,8 @@
 
 #include <mmapdemo/queue.h>
 
+#include "foreign.h"
+
 /* First line of a file, without its end; null when it cannot be read. */
 static json_t *file_line(const char *path)
 {
@@ -74,6 +76,37 @@ static void guess_accelerator(json_t *env)
 		json_object_set_new(env, "accelerator", json_string("tcg"));
 }
 
+bool mmb_is_emulated(const char *host_file)
+{
+	json_t *env = json_object();
+	const char *accelerator;
+	bool emulated;
+
+	if (!env)
+		abort();
+	add_host(env, host_file);
+	json_object_set_new(env, "cpu_model", cpu_model());
+	guess_accelerator(env);
+	accelerator = json_string_value(json_object_get(env, "accelerator"));
+	emulated = accelerator && !strcmp(accelerator, "tcg");
+	json_decref(env);
+	return emulated;
+}
+
+static void add_foreign(json_t *env, const struct mmb_foreign *f, const struct mmb_options *opt)
+{
+	char id[16], range[64];
+
+	snprintf(id, sizeof(id), "%04x:%04x", f->bar.vendor, f->bar.device);
+	snprintf(range, sizeof(range), "BAR %u, 0x%llx+%zu, %u bytes at a time%s", opt->bar,
+		 (unsigned long long)opt->range_off, f->len, f->width, f->saved ? ", written" : "");
+	json_object_set_new(env, "device", json_string(strrchr(f->pci.path, '/') + 1));
+	json_object_set_new(env, "device_id", json_string(id));
+	json_object_set_new(env, "device_memory", json_integer((json_int_t)f->pci.bar_len));
+	json_object_set_new(env, "bar", json_string(range));
+	json_object_set_new(env, "iommu", json_boolean(mmb_pci_is_translated(&f->pci)));
+}
+
 json_t *mmb_env_collect(const struct mmb_session *s, const char *host_file)
 {
 	json_t *env = json_object();
@@ -92,6 +125,11 @@ json_t *mmb_env_collect(const struct mmb_session *s, const char *host_file)
 	json_object_set_new(env, "load", file_line("/proc/loadavg"));
 	json_object_set_new(env, "module_srcversion", file_line("/sys/module/mmapdemo/srcversion"));
 	guess_accelerator(env);
+	json_object_set_new(env, "pinned_to_cpu", json_integer(s->cpu));
+	if (s->foreign) {
+		add_foreign(env, s->foreign, s->opt);
+		return env;
+	}
 	json_object_set_new(env, "device", json_string(s->info.bus_id));
 	json_object_set_new(env, "device_memory", json_integer((json_int_t)s->info.mem_size));
 	json_object_set_new(env, "device_memory_cache",
@@ -99,6 +137,5 @@ json_t *mmb_env_collect(const struct mmb_session *s, const char *host_file)
 	json_object_set_new(env, "engine", json_string(
 			    mmd_engine_name(s->info.engine & MMAPDEMO_ENGINE_KIND)));
 	json_object_set_new(env, "iommu", json_boolean(s->info.state & MMAPDEMO_STATE_IOMMU));
-	json_object_set_new(env, "pinned_to_cpu", json_integer(s->cpu));
 	return env;
 }

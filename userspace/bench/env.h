@@ -18,4 +18,10 @@
  */
 json_t *mmb_env_collect(const struct mmb_session *s, const char *host_file);
 
+/**
+ * mmb_is_emulated() - is this machine's CPU a program (TCG), so that caches and buses have no speed?
+ * @host_file: what the host has left, with the accelerator; may be missing
+ */
+bool mmb_is_emulated(const char *host_file);
+
 #endif /* MMB_ENV_H */

@@ -17,6 +17,7 @@
 #include "compare.h"
 #include "csv.h"
 #include "env.h"
+#include "foreign.h"
 #include "icount.h"
 #include "json.h"
 #include "mmdbench.h"
@@ -32,6 +33,8 @@ enum {
 	EXIT_NO_DEVICE = 3,
 	EXIT_INTERRUPTED = 130,
 };
+
+#define TABLE_BUFFER	65536
 
 static int device_error(enum mmd_call call, int err, const char *object)
 {
@@ -83,7 +86,7 @@ static int check_device(struct mmb_session *s)
 	return 0;
 }
 
-static int session_open(struct mmb_session *s)
+static int open_ours(struct mmb_session *s)
 {
 	int err = mmd_open(s->opt->device, 0, &s->dev);
 
@@ -95,9 +98,15 @@ static int session_open(struct mmb_session *s)
 			"measure one another. Wait until it has ended.\n", s->opt->device);
 		return EXIT_NO_DEVICE;
 	}
-	err = check_device(s);
-	if (err)
-		return err;
+	return check_device(s);
+}
+
+static int session_open(struct mmb_session *s)
+{
+	int rc = s->opt->bdf ? mmb_foreign_open(s) : open_ours(s);
+
+	if (rc)
+		return rc;
 	s->cpu = pin();
 	s->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->arena_len = mmb_arena_len(s->opt);
@@ -118,6 +127,7 @@ static void session_close(struct mmb_session *s)
 	mmb_units_drop(s);
 	mmb_mem_drop(s);
 	mmd_unmap(&s->user);
+	mmb_foreign_close(s);
 	if (s->arena && s->arena != MAP_FAILED)
 		munmap(s->arena, s->arena_len);
 	mmd_close(s->dev);
@@ -128,11 +138,11 @@ static void session_close(struct mmb_session *s)
 static int device_left(const struct mmb_session *s)
 {
 	struct mmd_info info;
-	int err = mmd_info(s->dev, &info);
+	int err = s->foreign ? -ENODEV : mmd_info(s->dev, &info);
 
 	mmb_progress_clear(s);
 	fprintf(stderr, "mmapdemo bench: %s: %s while it was being measured%s. No results were "
-		"written; run again once it is back.\n", s->opt->device,
+		"written; run again once it is back.\n", s->foreign ? s->opt->bdf : s->opt->device,
 		err == -ENODEV ? "the device was removed" : "the device took its mappings away",
 		err == -ENODEV ? "" : " (a reset?)");
 	return EXIT_NO_DEVICE;
@@ -162,8 +172,9 @@ static int run_cases(struct mmb_session *s, const struct mmb_plan *plan)
 		if (mmb_interrupted())
 			return interrupted(s);
 		/* Nobody reads the table any more: the JSON file may still be wanted, time is not. */
-		if (ferror(s->out)) {
-			fputs("mmapdemo bench: the table could not be written; stopping\n", stderr);
+		if (fflush(s->out) || ferror(s->out)) {
+			fprintf(stderr, "mmapdemo bench: the table could not be written: %s. Stopping.\n",
+				strerror(errno));
 			return EXIT_CHECK_FAILED;
 		}
 	}
@@ -208,7 +219,7 @@ static uint64_t device_clock(const struct mmb_session *s)
 /* Guests calibrate their clock while they boot, which a busy machine can disturb. */
 static void compare_clocks(struct mmb_session *s, json_t *env)
 {
-	uint64_t device = device_clock(s) - s->start_device_ns;
+	uint64_t device = s->foreign ? 0 : device_clock(s) - s->start_device_ns;
 
 	s->clock_rate = device ? (double)(mmb_now_ns() - s->start_ns) / (double)device : 1;
 	json_object_set_new(env, "clock_rate", json_real(s->clock_rate));
@@ -220,7 +231,8 @@ static int measure(struct mmb_session *s, const struct mmb_plan *plan)
 	int rc;
 
 	mmb_print_intro(s, env);
-	s->start_device_ns = device_clock(s);
+	fflush(s->out);
+	s->start_device_ns = s->foreign ? 0 : device_clock(s);
 	s->start_ns = mmb_now_ns();
 	rc = run_cases(s, plan);
 	if (!rc) {
@@ -247,7 +259,8 @@ static int run_session(const struct mmb_options *opt, const struct mmb_plan *pla
 	s.out = opt->json && !strcmp(opt->json, "-") ? stderr : stdout;
 	s.progress = isatty(STDERR_FILENO);
 	s.start_ns = mmb_now_ns();
-	setvbuf(s.out, NULL, _IOLBF, 0);
+	/* Written case by case: then errno is that of what failed. */
+	setvbuf(s.out, NULL, _IOFBF, TABLE_BUFFER);
 	rc = mmb_guard_install();
 	if (rc) {
 		fprintf(stderr, "mmapdemo bench: cannot install signal handlers: %s\n",

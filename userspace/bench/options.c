@@ -11,9 +11,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "foreign.h"
+#include "select.h"
+#include "unit.h"
+
 enum {
 	KEY_ONLY = 256, KEY_SIZES, KEY_PAIRS, KEY_SEED, KEY_BUDGET, KEY_TRACE_ONE, KEY_ALL,
-	KEY_BOOT,
+	KEY_BOOT, KEY_TECHNIQUES, KEY_ENGINES, KEY_DEPTH, KEY_QUEUES, KEY_DURATION,
+	KEY_BDF, KEY_BAR, KEY_RANGE, KEY_BAR_WIDTH, KEY_BAR_WRITE,
 };
 
 static const struct argp_option argp_options[] = {
@@ -25,6 +30,16 @@ static const struct argp_option argp_options[] = {
 	  "'D1*', 'dma.*.to_device'; see list. May be repeated", 0 },
 	{ "sizes", KEY_SIZES, "SIZE[,SIZE...]", 0, "Sizes of the transfer sweep, 64 to 16M in steps "
 	  "of 64 bytes", 0 },
+	{ "techniques", KEY_TECHNIQUES, "NAME[,NAME...]", 0, "Leave out what is about other techniques of "
+	  "mapping: bar, bar-fault, fault-around, bar-huge, pages, vmalloc, coherent, noncontig, "
+	  "userptr", 0 },
+	{ "engines", KEY_ENGINES, "NAME[,NAME...]", 0, "Leave out what is about other engines: auto, "
+	  "inline, vcpu, bh, iothread, thread", 0 },
+	{ "depth", KEY_DEPTH, "N[,N...]", 0, "Descriptors behind one doorbell, 1 to 240, at most four "
+	  "numbers (D1, B1, X2); default 1,16 and 1,8,64", 0 },
+	{ "queues", KEY_QUEUES, "N", 0, "Queues at work at once (S2): 1 or 2, default 2", 0 },
+	{ "duration", KEY_DURATION, "SECONDS", 0, "Go on with each timed case for so long, 1 to 3600, "
+	  "instead of a number of rounds", 0 },
 	{ "pairs", KEY_PAIRS, "N", 0, "Rounds of each case, 15 or more, default 61 (quick: 21)", 0 },
 	{ "seed", KEY_SEED, "N", 0, "Seed of data patterns and bootstrap, default 1", 0 },
 	{ "budget", KEY_BUDGET, "SECONDS", 0, "Repeat noisy cases only in the first SECONDS, "
@@ -37,6 +52,16 @@ static const struct argp_option argp_options[] = {
 	{ "trace-one", KEY_TRACE_ONE, NULL, 0, "Run one 4 KiB transfer in each direction, print its "
 	  "sequence number and times, and end: to be found again in the driver's "
 	  "tracepoints and in QEMU's trace", 0 },
+	{ NULL, 0, NULL, 0, "Another device's memory, instead of ours:", 1 },
+	{ "bdf", KEY_BDF, "ADDRESS", 0, "The PCI device at this address, such as 0000:00:04.0, through "
+	  "sysfs. No driver may be using it. With list: what there is to be measured", 1 },
+	{ "bar", KEY_BAR, "N", 0, "Its BAR, 0 to 5, default 0. Mapped for reading only, and read: mind "
+	  "registers that change when they are read", 1 },
+	{ "range", KEY_RANGE, "OFFSET[+LEN]", 0, "Touch this part of the BAR only", 1 },
+	{ "bar-width", KEY_BAR_WIDTH, "BYTES", 0, "Of one access, 4 or 8; default 8 if the BAR is "
+	  "prefetchable, else 4", 1 },
+	{ "bar-write", KEY_BAR_WRITE, NULL, 0, "Measure stores, too. The range must be memory; what "
+	  "was in it is put back", 1 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -51,8 +76,8 @@ struct parsed {
 	struct mmb_options *opt;
 	const char **only;
 	uint64_t *sizes;
-	bool sizes_given;
 	bool budget_given;
+	bool bar_given;			/* --bar or one of those that go with it */
 };
 
 int mmb_parse_size(const char *text, uint64_t *bytes)
@@ -152,7 +177,160 @@ static void parse_sizes(char *arg, struct parsed *p, struct argp_state *state)
 		if (!n || p->sizes[i] != p->sizes[n - 1])
 			p->sizes[n++] = p->sizes[i];
 	opt->n_sizes = n;
-	p->sizes_given = true;
+	opt->sizes_given = true;
+}
+
+/* Bits by name; the list that is told to who has mistyped one is in --help. */
+static uint32_t parse_names(char *arg, const char *option, uint32_t (*bit_of)(const char *name),
+			    struct argp_state *state)
+{
+	uint32_t bits = 0;
+	char *save = NULL;
+
+	for (char *word = strtok_r(arg, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		uint32_t bit = bit_of(word);
+
+		if (!bit)
+			argp_error(state, "--%s '%s': there is none of this name; see --help for those "
+				   "there are", option, word);
+		bits |= bit;
+	}
+	if (!bits)
+		argp_error(state, "--%s needs a name; see --help for those there are", option);
+	return bits;
+}
+
+static void parse_depth(char *arg, struct mmb_options *opt, struct argp_state *state)
+{
+	char *save = NULL;
+
+	for (char *word = strtok_r(arg, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		uint32_t depth = (uint32_t)parse_number(word, "depth", 1, MMB_DEPTH_MAX, state);
+		size_t i = 0;
+
+		while (i < opt->n_depths && opt->depth[i] < depth)
+			i++;
+		if (i < opt->n_depths && opt->depth[i] == depth)
+			continue;
+		if (opt->n_depths == MMB_DEPTHS_MAX)
+			argp_error(state, "--depth: more than %u numbers", MMB_DEPTHS_MAX);
+		memmove(&opt->depth[i + 1], &opt->depth[i],
+			(opt->n_depths - i) * sizeof(opt->depth[0]));
+		opt->depth[i] = depth;
+		opt->n_depths++;
+	}
+	if (!opt->n_depths)
+		argp_error(state, "--depth needs a number from 1 to %u", MMB_DEPTH_MAX);
+}
+
+static void parse_bdf(const char *arg, struct mmb_options *opt, struct argp_state *state)
+{
+	if (!mmb_bdf_is_valid(arg))
+		argp_error(state, "--bdf '%s': a PCI address such as 0000:00:04.0 or 00:04.0 is needed; lspci "
+			   "-D lists those of this machine", arg);
+	opt->bdf = arg;
+}
+
+/* A size, or hexadecimal, as data sheets have offsets. */
+static int parse_extent(const char *text, uint64_t *bytes)
+{
+	unsigned long long value;
+	char *end;
+
+	if (strncasecmp(text, "0x", 2))
+		return mmb_parse_size(text, bytes);
+	errno = 0;
+	value = strtoull(text + 2, &end, 16);
+	if (!isxdigit((unsigned char)text[2]) || *end || errno)
+		return -EINVAL;
+	*bytes = value;
+	return 0;
+}
+
+static void parse_range(char *arg, struct mmb_options *opt, struct argp_state *state)
+{
+	char *plus = strchr(arg, '+');
+	uint64_t len = 0;
+	int err;
+
+	if (plus)
+		*plus = '\0';
+	err = parse_extent(arg, &opt->range_off);
+	if (!err && plus)
+		err = parse_extent(plus + 1, &len);
+	if (err || opt->range_off % MMB_RANGE_STEP || len % MMB_RANGE_STEP || (plus && !len) ||
+	    len > UINT64_MAX - opt->range_off)
+		argp_error(state, "--range '%s%s%s': an offset is needed, and a length if you like, in steps of "
+			   "%u bytes, such as 0x1000+64", arg, plus ? "+" : "", plus ? plus + 1 : "",
+			   MMB_RANGE_STEP);
+	opt->range_len = len;
+}
+
+static error_t parse_bar_opt(int key, char *arg, struct parsed *p, struct argp_state *state)
+{
+	struct mmb_options *opt = p->opt;
+
+	switch (key) {
+	case KEY_BDF:
+		parse_bdf(arg, opt, state);
+		return 0;
+	case KEY_BAR:
+		opt->bar = (unsigned int)parse_number(arg, "bar", 0, 5, state);
+		break;
+	case KEY_RANGE:
+		parse_range(arg, opt, state);
+		break;
+	case KEY_BAR_WIDTH:
+		opt->bar_width = (unsigned int)parse_number(arg, "bar-width", 4, 8, state);
+		if (opt->bar_width != 4 && opt->bar_width != 8)
+			argp_error(state, "--bar-width '%s': accesses have 4 or 8 bytes", arg);
+		break;
+	case KEY_BAR_WRITE:
+		opt->bar_write = true;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	p->bar_given = true;
+	return 0;
+}
+
+static error_t parse_selection(int key, char *arg, struct parsed *p, struct argp_state *state)
+{
+	struct mmb_options *opt = p->opt;
+
+	switch (key) {
+	case KEY_TECHNIQUES:
+		opt->techniques |= parse_names(arg, "techniques", mmb_technique_bit, state);
+		return 0;
+	case KEY_ENGINES:
+		opt->engines |= parse_names(arg, "engines", mmb_engine_bit, state);
+		return 0;
+	case KEY_DEPTH:
+		parse_depth(arg, opt, state);
+		return 0;
+	case KEY_QUEUES:
+		opt->queues = (unsigned int)parse_number(arg, "queues", 1, MMB_UNIT_QUEUES, state);
+		return 0;
+	case KEY_DURATION:
+		opt->duration_s = (unsigned int)parse_number(arg, "duration", 1, 3600, state);
+		return 0;
+	default:
+		return parse_bar_opt(key, arg, p, state);
+	}
+}
+
+/* What each option alone could not know. */
+static void check_together(const struct parsed *p, struct argp_state *state)
+{
+	const struct mmb_options *opt = p->opt;
+
+	if (opt->duration_s && opt->pairs)
+		argp_error(state, "--duration and --pairs are two answers to the same question");
+	if (p->bar_given && !opt->bdf)
+		argp_error(state, "--bar and what goes with it need --bdf: whose BAR?");
+	if (opt->bdf && opt->trace_one)
+		argp_error(state, "--trace-one is about our device, not about that of --bdf");
 }
 
 static enum mmb_boot parse_boot(const char *arg, struct argp_state *state)
@@ -213,8 +391,11 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 				   "--only", arg);
 		opt->list = true;
 		break;
+	case ARGP_KEY_END:
+		check_together(p, state);
+		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_selection(key, arg, p, state);
 	}
 	return 0;
 }
@@ -242,9 +423,10 @@ void mmb_options_parse(int argc, char **argv, struct mmb_options *opt)
 	memset(opt, 0, sizeof(*opt));
 	opt->device = MMD_DEFAULT_PATH;
 	opt->seed = 1;
+	opt->queues = MMB_UNIT_QUEUES;
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &p);
-	if (!p.sizes_given)
+	if (!opt->sizes_given)
 		default_sizes(&p);
 	if (!opt->pairs)
 		opt->pairs = opt->quick ? MMB_PAIRS_QUICK : MMB_PAIRS;

@@ -41,6 +41,10 @@ enum mmb_boot mmb_boot_of(const struct mmb_case *c)
  */
 void mmb_plan_make(struct mmb_plan *plan, const struct mmb_options *opt)
 {
+	if (opt->bdf) {
+		mmb_plan_foreign(plan, opt);
+		return;
+	}
 	mmb_plan_whole_bar(plan, opt);
 	mmb_plan_faults(plan, opt);
 	mmb_plan_instructions(plan, opt);

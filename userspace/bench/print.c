@@ -62,8 +62,12 @@ static bool is_emulated(const json_t *env)
 
 void mmb_print_intro(const struct mmb_session *s, const json_t *env)
 {
-	fprintf(s->out, "mmapdemo benchmark: device %s (%s), %s of device memory\n",
-		s->info.bus_id, mmd_path(s->dev), MMB_SIZE_NAME(s->info.mem_size));
+	if (s->foreign)
+		fprintf(s->out, "mmapdemo benchmark: device %s (%s), %s\n", env_text(env, "device"),
+			env_text(env, "device_id"), env_text(env, "bar"));
+	else
+		fprintf(s->out, "mmapdemo benchmark: device %s (%s), %s of device memory\n",
+			s->info.bus_id, mmd_path(s->dev), MMB_SIZE_NAME(s->info.mem_size));
 	fprintf(s->out, "Linux %s; QEMU %s, accelerator %s; CPU %s; clock %s\n", env_text(env, "kernel"),
 		env_text(env, "qemu_version"), env_text(env, "accelerator"),
 		env_text(env, "cpu_model"), env_text(env, "clocksource"));
@@ -77,8 +81,9 @@ void mmb_print_intro(const struct mmb_session *s, const json_t *env)
 			MMB_ICOUNT_BATCHES);
 	else
 		fprintf(s->out,
-			"Every line: the ways shown are taken in turn, %u rounds, pinned to CPU %d; "
-			"nothing is trimmed.\n", s->opt->pairs, s->cpu);
+			"Every line: the ways shown are taken in turn, %u %s, pinned to CPU %d; "
+			"nothing is trimmed.\n", s->opt->duration_s ? s->opt->duration_s : s->opt->pairs,
+			s->opt->duration_s ? "s long" : "rounds", s->cpu);
 }
 
 static void print_list_head(FILE *out, const char *unit)

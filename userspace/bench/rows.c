@@ -163,10 +163,11 @@ enum mmb_rc mmb_make_rows(struct mmb_case *c)
 	enum mmb_rc rc = MMB_OK;
 
 	for (size_t i = 0; i < c->n_arms && !rc; i++)
-		if (!(c->arm[i].flags & MMB_ARM_CONTROL))
+		if (!(c->arm[i].flags & MMB_ARM_CONTROL) && !c->arm[i].left_out)
 			rc = arm_row(c, &c->arm[i]);
 	for (size_t i = 0; i < c->n_pairs && !rc; i++)
-		rc = pair_row(c, &c->pair[i]);
+		if (!c->pair[i].a->left_out && !c->pair[i].b->left_out)
+			rc = pair_row(c, &c->pair[i]);
 	return rc;
 }
 

@@ -14,6 +14,7 @@
 #include "bench.h"
 #include "print.h"
 #include "rows.h"
+#include "select.h"
 
 static enum mmb_rc timed_run(struct mmb_arm *arm, uint64_t ops, double *ns)
 {
@@ -112,8 +113,18 @@ unsigned int mmb_case_pairs(const struct mmb_case *c)
 	return c->pairs ? c->pairs : c->s->opt->pairs;
 }
 
+static bool another_round(const struct mmb_case *c, unsigned int round, uint64_t start)
+{
+	if (!c->s->opt->duration_s)
+		return round < mmb_case_pairs(c);
+	return round < MMB_PAIRS_MIN ||
+	       (round < MMB_ROUNDS_MAX &&
+		mmb_now_ns() - start < c->s->opt->duration_s * 1000000000ULL);
+}
+
 static enum mmb_rc timed_rounds(struct mmb_case *c)
 {
+	uint64_t start;
 	enum mmb_rc rc;
 
 	for (size_t i = 0; i < c->n_arms; i++) {
@@ -127,7 +138,8 @@ static enum mmb_rc timed_rounds(struct mmb_case *c)
 		mmb_vec_reset(&c->arm[i].seen);
 		mmb_vec_reset(&c->arm[i].rounds);
 	}
-	for (unsigned int round = 0; round < mmb_case_pairs(c); round++) {
+	start = mmb_now_ns();
+	for (unsigned int round = 0; another_round(c, round, start); round++) {
 		rc = one_round(c);
 		if (rc)
 			return rc;
@@ -280,6 +292,7 @@ static enum mmb_rc tries(struct mmb_case *c)
 
 enum mmb_rc mmb_case_run(struct mmb_case *c)
 {
+	bool none_left;
 	enum mmb_rc rc;
 
 	c->try = 1;
@@ -287,13 +300,14 @@ enum mmb_rc mmb_case_run(struct mmb_case *c)
 	if (!c->ops->run)
 		mmb_controls_add(c);
 	rc = c->ops->setup(c);
-	if (!rc)
+	none_left = !rc && mmb_leave_out(c);
+	if (!rc && !none_left)
 		rc = tries(c);
 	if (rc == MMB_SKIP) {
 		mmb_make_skipped_rows(c);
 		rc = MMB_OK;
 	}
-	if (!rc)
+	if (!rc && !none_left)
 		mmb_print_case(c);
 	if (c->ops->teardown && rc != MMB_GONE)
 		c->ops->teardown(c);

@@ -79,6 +79,7 @@ enum mmb_rc mmb_transfer_new(struct mmb_arm *arm, uint32_t technique, uint32_t d
 		abort();
 	arm->data = t;
 	arm->bytes = len;
+	arm->technique = technique;
 	if (err || !place(mem, len, MMB_PAGE, &t->dma.mem_off, &mem_guard)) {
 		arm->skip = why_not(err, technique);
 		return MMB_OK;

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <mmdbench.h>
+#include <foreign.h>
 #include <options.h>
+#include <select.h>
 
 static void size_words(void **state)
 {
@@ -183,6 +185,21 @@ static void bad_words_exit_2(void **state)
 		{ "--sizes", "99999999999999999999" }, { "--pairs", "14" }, { "--pairs", "many" },
 		{ "--pairs", "-5" }, { "--seed", "9223372036854775808" }, { "--budget", "-1" },
 		{ "--only", "" }, { "--only", "no-such-row" }, { "--nonsense", NULL },
+		{ "--techniques", "" }, { "--techniques", "," }, { "--techniques", "warp" },
+		{ "--techniques", "pages,warp" }, { "--engines", "" }, { "--engines", "diesel" },
+		{ "--engines", "AUTO" }, { "--depth", "0" }, { "--depth", "241" },
+		{ "--depth", "" }, { "--depth", "1,x" }, { "--depth", "1,2,3,4,5" },
+		{ "--queues", "0" }, { "--queues", "3" }, { "--queues", "two" },
+		{ "--duration", "0" }, { "--duration", "3601" }, { "--duration", "1.5" },
+		{ "--duration=1", "--pairs=15" }, { "--bdf", "" }, { "--bdf", "0000:00:04" },
+		{ "--bdf", "0000:00:04.8" }, { "--bdf", "0000:00:24.0" }, { "--bdf", "../../etc/x" },
+		{ "--bdf", "0000:00:04.0/" }, { "--bar", "0" }, { "--range", "4K" }, { "--bar-write", NULL },
+		{ "--bar-width", "4" }, { "--bdf=00:04.0", "--bar=6" }, { "--bdf=00:04.0", "--bar=-1" },
+		{ "--bdf=00:04.0", "--bar-width=5" }, { "--bdf=00:04.0", "--range=63" },
+		{ "--bdf=00:04.0", "--range=0+63" }, { "--bdf=00:04.0", "--range=64+0" },
+		{ "--bdf=00:04.0", "--range=0x" }, { "--bdf=00:04.0", "--range=-64" },
+		{ "--bdf=00:04.0", "--range=18446744073709551552+128" },
+		{ "--bdf=00:04.0", "--trace-one" }, { "--bdf=00:04.0", "--only=D1" },
 		{ "--boot", "cold" }, { "--boot", "" }, { "measure", NULL }, { "--json", "" }, { "list", "more" },
 	};
 
@@ -201,7 +218,89 @@ static void list_exits_0(void **state)
 	assert_int_equal(status_of("list", NULL), 0);
 	assert_int_equal(status_of("list", "--only=L1"), 0);
 	assert_int_equal(status_of("list", "--boot=icount"), 0);
+	assert_int_equal(status_of("list", "--bdf=ff:1f.7"), 0);
 	assert_int_equal(status_of("--help", NULL), 0);
+}
+
+static void names_choose_techniques_and_engines(void **state)
+{
+	static const char *const argv[] = {
+		"bench", "--techniques=pages,bar-fault", "--techniques", "fault_around",
+		"--engines=auto,thread",
+	};
+	struct mmb_options opt = parse(5, argv);
+
+	(void)state;
+	assert_int_equal(opt.techniques, 1u << MMAPDEMO_TECH_PAGES | 1u << MMAPDEMO_TECH_BAR_FAULT |
+			 1u << MMB_FAULT_AROUND);
+	assert_int_equal(opt.engines, 1u << MMAPDEMO_ENGINE_AUTO | 1u << MMAPDEMO_ENGINE_THREAD);
+	mmb_options_free(&opt);
+	/* Every name that --help gives. */
+	for (uint32_t kind = 1; kind < MMB_MEMS; kind++)
+		assert_int_equal(mmb_technique_bit(mmb_mem_name(kind)), 1u << kind);
+	assert_int_equal(mmb_technique_bit("bar_"), 0);
+	assert_int_equal(mmb_technique_bit("ba"), 0);
+}
+
+static void depths_are_sorted_and_once(void **state)
+{
+	static const char *const argv[] = { "bench", "--depth", "64,2,16", "--depth=2,1", "--queues=1",
+					    "--duration=3" };
+	static const uint32_t expected[] = { 1, 2, 16, 64 };
+	struct mmb_options opt = parse(6, argv);
+
+	(void)state;
+	assert_int_equal(opt.n_depths, 4);
+	assert_memory_equal(opt.depth, expected, sizeof(expected));
+	assert_int_equal(opt.queues, 1);
+	assert_int_equal(opt.duration_s, 3);
+	mmb_options_free(&opt);
+}
+
+/* --depth and --bdf change which cases and rows there are. */
+static bool plan_has(const struct mmb_options *opt, const char *id)
+{
+	struct mmb_plan plan = { 0 };
+	bool found = false;
+
+	mmb_plan_make(&plan, opt);
+	for (size_t i = 0; i < plan.n; i++)
+		found |= !strcmp(plan.c[i]->id, id);
+	mmb_plan_free(&plan);
+	return found;
+}
+
+static void bar_of_another_device_is_a_plan_of_its_own(void **state)
+{
+	static const char *const argv[] = { "bench", "--bdf=0000:00:04.0", "--bar=2", "--sizes=4K",
+					    "--range=0x1000+64K", "--bar-width=8" };
+	struct mmb_options opt = parse(6, argv);
+
+	(void)state;
+	assert_string_equal(opt.bdf, "0000:00:04.0");
+	assert_int_equal(opt.bar, 2);
+	assert_int_equal(opt.range_off, 0x1000);
+	assert_int_equal(opt.range_len, 65536);
+	assert_int_equal(opt.bar_width, 8);
+	/* Not unless it is asked for in so many words. */
+	assert_false(opt.bar_write);
+	assert_true(plan_has(&opt, "bar.block.4KiB"));
+	assert_false(plan_has(&opt, "bar.block.64KiB"));
+	assert_false(plan_has(&opt, "devmem.access"));
+	mmb_options_free(&opt);
+}
+
+static void addresses_of_pci_devices(void **state)
+{
+	static const char *const good[] = { "0000:00:04.0", "00:04.7", "ffff:FF:1f.3", "0001:a0:00.0" };
+	static const char *const bad[] = { "", "4", "00:04", "00:04.", "00:04.00", "00:20.0", "00:04.8",
+					   "000:00:04.0", "0000:00:04.0 ", "0000-00:04.0", "gg:00.0" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(mmb_bdf_is_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(mmb_bdf_is_valid(bad[i]));
 }
 
 static void no_device_exits_3(void **state)
@@ -209,6 +308,7 @@ static void no_device_exits_3(void **state)
 	(void)state;
 	assert_int_equal(status_of("--device", "/nonexistent/mmapdemo0"), 3);
 	assert_int_equal(status_of("--device", "/dev/null"), 3);
+	assert_int_equal(status_of("--bdf", "ffff:ff:1f.7"), 3);
 }
 
 int main(void)
@@ -220,6 +320,10 @@ int main(void)
 		cmocka_unit_test(boot_is_chosen),
 		cmocka_unit_test(boots_share_the_cases),
 		cmocka_unit_test(only_collects_globs),
+		cmocka_unit_test(names_choose_techniques_and_engines),
+		cmocka_unit_test(depths_are_sorted_and_once),
+		cmocka_unit_test(bar_of_another_device_is_a_plan_of_its_own),
+		cmocka_unit_test(addresses_of_pci_devices),
 		cmocka_unit_test(bad_words_exit_2),
 		cmocka_unit_test(list_exits_0),
 		cmocka_unit_test(no_device_exits_3),

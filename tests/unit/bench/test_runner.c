@@ -278,6 +278,73 @@ static void controls_of_another_boot_are_told_apart(void **state)
 	assert_int_equal(mmb_row_find(&results, "T.a")->boot, MMB_BOOT_IOMMU);
 }
 
+/* A and B are about two techniques, D about an engine of neither. */
+static enum mmb_rc marked_setup(struct mmb_case *c)
+{
+	enum mmb_rc rc = setup(c);
+	size_t a = c->n_arms - 3;
+
+	c->arm[a].technique = MMAPDEMO_TECH_PAGES;
+	c->arm[a + 1].technique = MMAPDEMO_TECH_VMALLOC;
+	c->arm[a + 1].engine = MMAPDEMO_ENGINE_THREAD + 1;
+	/* Controls are what the rest is held against: never left out. */
+	c->arm[a + 2].technique = MMAPDEMO_TECH_COHERENT;
+	for (size_t i = 0; i < a && opt.techniques == 1u << MMAPDEMO_TECH_BAR; i++)
+		c->arm[i].flags |= MMB_ARM_CONTROL;
+	return rc;
+}
+
+static const struct mmb_case_ops marked_ops = {
+	.group = &group, .setup = marked_setup, .teardown = teardown,
+};
+
+static void techniques_not_chosen_are_left_out(void **state)
+{
+	(void)state;
+	the_case.ops = &marked_ops;
+	opt.techniques = 1u << MMAPDEMO_TECH_VMALLOC;
+	assert_int_equal(mmb_case_run(&the_case), MMB_OK);
+	assert_null(strchr(order, 'A'));
+	assert_non_null(strchr(order, 'B'));
+	assert_null(mmb_row_find(&results, "T.a"));
+	assert_null(mmb_row_find(&results, "L1"));
+	assert_non_null(mmb_row_find(&results, "T.b"));
+	assert_non_null(mmb_row_find(&results, "control.test"));
+}
+
+static void engines_not_chosen_are_left_out(void **state)
+{
+	(void)state;
+	the_case.ops = &marked_ops;
+	opt.engines = 1u << MMAPDEMO_ENGINE_AUTO;
+	assert_int_equal(mmb_case_run(&the_case), MMB_OK);
+	assert_non_null(mmb_row_find(&results, "T.a"));
+	assert_null(mmb_row_find(&results, "T.b"));
+}
+
+static void case_with_nothing_left_is_not_run(void **state)
+{
+	(void)state;
+	the_case.ops = &marked_ops;
+	opt.techniques = 1u << MMAPDEMO_TECH_BAR;
+	assert_int_equal(mmb_case_run(&the_case), MMB_OK);
+	assert_string_equal(order, "");
+	assert_int_equal(results.n, 0);
+	assert_int_equal(torn_down, 1);
+}
+
+static void duration_decides_how_many_rounds(void **state)
+{
+	uint64_t start = mmb_now_ns();
+
+	(void)state;
+	opt.duration_s = 1;
+	assert_int_equal(mmb_case_run(&the_case), MMB_OK);
+	assert_true(mmb_now_ns() - start >= 1000000000ULL);
+	assert_true(mmb_row_find(&results, "L1")->sum.n > MMB_PAIRS_MIN);
+	assert_true(mmb_row_find(&results, "L1")->sum.n <= MMB_ROUNDS_MAX);
+}
+
 static void skipped_case_names_its_rows(void **state)
 {
 	const struct mmb_row *row;
@@ -363,6 +430,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(wrong_data_gives_no_row, start, end),
 		cmocka_unit_test_setup_teardown(controls_of_another_boot_are_told_apart, start,
 						end),
+		cmocka_unit_test_setup_teardown(techniques_not_chosen_are_left_out, start, end),
+		cmocka_unit_test_setup_teardown(engines_not_chosen_are_left_out, start, end),
+		cmocka_unit_test_setup_teardown(case_with_nothing_left_is_not_run, start, end),
+		cmocka_unit_test_setup_teardown(duration_decides_how_many_rounds, start, end),
 		cmocka_unit_test_setup_teardown(skipped_case_names_its_rows, start, end),
 		cmocka_unit_test_setup_teardown(skew_keeps_blocks_apart, start, end),
 		cmocka_unit_test_setup_teardown(pattern_check_finds_one_wrong_byte, start, end),

@@ -96,6 +96,7 @@ static void add_kind(struct mmb_case *c, uint32_t kind)
 	int err = mmb_mem_get(c->s, kind, &mem);
 
 	arm->ops = 4096;
+	arm->technique = kind;
 	arm->data = mem->map.ptr;
 	if (err)
 		arm->skip = mmb_mem_why(err);

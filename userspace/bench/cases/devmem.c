@@ -75,6 +75,7 @@ struct mmb_arm *mmb_devmem_arm(struct mmb_case *c, const char *id, const char *w
 	struct mmb_arm *arm = mmb_arm_add(c, id, what, run);
 
 	arm->tag = width;
+	arm->technique = MMAPDEMO_TECH_BAR;
 	arm->data = d->ours->map.ptr;
 	arm->offset = d->ours->buf.offset;
 	return arm;

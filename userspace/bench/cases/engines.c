@@ -76,6 +76,7 @@ static enum mmb_rc add_engine(struct mmb_case *c, struct ladder *l, unsigned int
 
 	l->arm[e] = mmb_arm_add(c, MMB_TEXT("S4.%s.%s.copy", MMB_SIZE_NAME(c->len), name),
 				MMB_TEXT("%s", name), mmb_copy_run);
+	l->arm[e]->engine = mmb_engines[e] + 1;
 	spec.unit = mmb_unit_find(c->s, mmb_engines[e]);
 	if (spec.unit)
 		return mmb_copy_new(l->arm[e], &spec);
@@ -137,6 +138,10 @@ static enum mmb_rc verify(struct mmb_case *c)
 		snprintf(l->to_best->what, sizeof(l->to_best->what), "auto / best in budget, %s: %s",
 			 MMB_SIZE_NAME(c->len), mmd_engine_name(mmb_engines[e]));
 	}
+	/* --engines has left them all out: then there is no best one, and no row. */
+	for (unsigned int e = 0; e < MMB_AUTO && isinf(least); e++)
+		if (l->arm[e]->left_out)
+			l->to_best->b = l->arm[e];
 	return mmb_copies_verify(c);
 }
 

@@ -151,6 +151,7 @@ static enum mmb_rc add_way(struct mmb_case *c, const struct way *way)
 		abort();
 	m->way = way;
 	arm->data = m;
+	arm->technique = way->kind;
 	arm->flags = MMB_ARM_MIN | MMB_ARM_NO_LOOP;
 	/* 1024 pages, each with a reference of its own: longer than a tick. */
 	if (way->kind == MMAPDEMO_TECH_NONCONTIG)
@@ -297,9 +298,13 @@ static const struct mmb_case_ops ops = {
 static enum mmb_rc scan_setup(struct mmb_case *c)
 {
 	for (size_t i = 0; i < N_WAYS; i++)
-		if (mmb_mem_is_device(ways[i].kind))
-			mmb_arm_add(c, MMB_TEXT("I5.%s", mmb_mem_name(ways[i].kind)), ways[i].what,
-				    NULL)->tag = (unsigned int)i;
+		if (mmb_mem_is_device(ways[i].kind)) {
+			struct mmb_arm *arm = mmb_arm_add(c, MMB_TEXT("I5.%s", mmb_mem_name(ways[i].kind)),
+							  ways[i].what, NULL);
+
+			arm->tag = (unsigned int)i;
+			arm->technique = ways[i].kind;
+		}
 	return MMB_OK;
 }
 
@@ -345,6 +350,8 @@ static enum mmb_rc scan_run(struct mmb_case *c)
 	enum mmb_rc rc = MMB_OK;
 
 	for (size_t i = 0; i < c->n_arms && !rc; i++) {
+		if (c->arm[i].left_out)
+			continue;
 		mmb_vec_reset(&c->arm[i].seen);
 		rc = scan(&c->arm[i]);
 	}

@@ -151,6 +151,7 @@ static enum mmb_rc add_engine(struct mmb_case *c, unsigned int e)
 					   MMB_TEXT("holds above the budget, %s", name), beside_run);
 
 	longest->tag = e;
+	longest->engine = total->engine = over->engine = mmb_engines[e] + 1;
 	longest->ops = BATCHES;
 	total->ops = over->ops = 1;
 	total->flags = over->flags = MMB_ARM_SELF_TIMED;
@@ -268,6 +269,7 @@ static enum mmb_rc probe_setup(struct mmb_case *c)
 						  MMB_TEXT("store beside %s copies, %s", size, name),
 						  NULL);
 
+		arm->engine = mmb_engines[e] + 1;
 		spec.unit = mmb_unit_find(c->s, mmb_engines[e]);
 		any |= spec.unit != NULL;
 		if (spec.unit)

@@ -114,6 +114,7 @@ static enum mmb_rc add_arms(struct mmb_case *c, const char *row, struct mmb_arm 
 			arm[i]->skip = mmb_mem_why(err);
 		else if (mem->buf.len < c->len)
 			arm[i]->skip = "no buffer as long as this to be had";
+		arm[i]->technique = techniques[i];
 		arm[i]->offset = mem->buf.offset;
 		arm[i]->data = mem;
 		arm[i]->bytes = c->len;

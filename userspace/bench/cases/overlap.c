@@ -46,6 +46,7 @@ struct overlap {
 	struct mmb_arm *host;
 	struct mmb_arm *wall;
 	uint32_t batch;
+	unsigned int queues;		/* 2, or 1 by --queues */
 };
 
 static void read_completions(struct side *side)
@@ -84,14 +85,16 @@ static enum mmb_rc both(struct mmb_case *c, bool timed)
 {
 	struct overlap *o = c->priv;
 
-	for (int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < o->queues; i++) {
 		o->side[i].timed = timed;
 		mmb_copy_stamp(o->side[i].k);
 	}
-	mmb_helper_do(o->helper, submit_and_sleep, &o->side[1]);
+	if (o->queues > 1)
+		mmb_helper_do(o->helper, submit_and_sleep, &o->side[1]);
 	submit_and_sleep(&o->side[0]);
-	mmb_helper_wait(o->helper);
-	for (int i = 0; i < 2; i++) {
+	if (o->queues > 1)
+		mmb_helper_wait(o->helper);
+	for (unsigned int i = 0; i < o->queues; i++) {
 		enum mmb_rc rc;
 
 		if (o->side[i].err)
@@ -111,6 +114,8 @@ static double wall_ns(const struct overlap *o)
 {
 	uint64_t start = o->side[0].start, end = o->side[0].end;
 
+	if (o->queues == 1)
+		return (double)(end - start) / o->batch;
 	if (o->side[1].start < start)
 		start = o->side[1].start;
 	if (o->side[1].end > end)
@@ -178,6 +183,7 @@ static enum mmb_rc setup(struct mmb_case *c)
 	if (!o)
 		abort();
 	c->priv = o;
+	o->queues = c->s->opt->queues;
 	rc = mmb_unit_need(c, MMAPDEMO_ENGINE_THREAD, &u);
 	if (rc)
 		return rc;
@@ -188,9 +194,11 @@ static enum mmb_rc setup(struct mmb_case *c)
 	if (o->batch > BATCH_MAX)
 		o->batch = BATCH_MAX;
 	queues = mmb_arm_add(c, MMB_TEXT("S2.%s.queues", size),
-			     MMB_TEXT("two queues, %s copies, asleep", size), queues_run);
+			     MMB_TEXT("%s, %s copies, asleep", o->queues == 1 ? "one queue" :
+				      "two queues", size), queues_run);
 	host = mmb_arm_add(c, MMB_TEXT("S2.%s.host", size),
-			   MMB_TEXT("host memcpy of %s, two threads", size), host_run);
+			   MMB_TEXT("host memcpy of %s, %s", size, o->queues == 1 ? "one thread" :
+				    "two threads"), host_run);
 	o->host = host;
 	o->wall = mmb_arm_add(c, MMB_TEXT("S2.%s.host_wall", size),
 			      MMB_TEXT("the same until both are awake, %s", size), wall_run);
@@ -213,8 +221,13 @@ static enum mmb_rc setup(struct mmb_case *c)
 		o->side[i].k = arm->data;
 		arm->ops = 1;
 	}
-	mmb_pair_add(c, MMB_TEXT("S2.%s", size),
-		     MMB_TEXT("two queues / host memcpy on two threads, %s", size), host, queues);
+	if (o->queues == 1)
+		mmb_pair_add(c, MMB_TEXT("S2.%s.queues1", size),
+			     MMB_TEXT("one queue / host memcpy on one thread, %s", size), host, queues);
+	else
+		mmb_pair_add(c, MMB_TEXT("S2.%s", size),
+			     MMB_TEXT("two queues / host memcpy on two threads, %s", size), host,
+			     queues);
 	return MMB_OK;
 }
 

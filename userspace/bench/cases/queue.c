@@ -204,11 +204,13 @@ static const struct mmb_case_ops submit_ops = {
 
 static enum mmb_rc batch_setup(struct mmb_case *c)
 {
-	static const uint32_t depths[] = { 1, 8, BATCH };
+	static const uint32_t usual[] = { 1, 8, BATCH };
+	const uint32_t *depths = c->s->opt->n_depths ? c->s->opt->depth : usual;
+	size_t n = c->s->opt->n_depths ? c->s->opt->n_depths : sizeof(usual) / sizeof(usual[0]);
 	struct mmb_arm *store = control(c, "control.mmio_store");
 	struct mmb_arm *arm = NULL;
 
-	for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct mmb_copy_spec spec = {
 			.technique = MMAPDEMO_TECH_PAGES, .direction = MMAPDEMO_DMA_TO_DEVICE,
 			.len = B1_LEN, .depth = depths[i],
@@ -222,7 +224,8 @@ static enum mmb_rc batch_setup(struct mmb_case *c)
 		if (rc)
 			return rc;
 	}
-	mmb_pair_add(c, "B1", "one of 64 descriptors, 64 B / a register store", arm, store);
+	mmb_pair_add(c, depths[n - 1] == BATCH ? "B1" : MMB_TEXT("B1.depth%u", depths[n - 1]),
+		     MMB_TEXT("one of %u descriptors, 64 B / a register store", depths[n - 1]), arm, store);
 	return MMB_OK;
 }
 

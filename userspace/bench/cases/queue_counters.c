@@ -74,14 +74,24 @@ static enum mmb_rc verify(struct mmb_case *c)
 
 /* --- X2: a batch behind one doorbell ------------------------------------------------------ */
 
-static const uint32_t depths[] = { 1, 8, DEPTH };
-#define N_DEPTHS	(sizeof(depths) / sizeof(depths[0]))
+static const uint32_t usual_depths[] = { 1, 8, DEPTH };
+
+static size_t depths_of(const struct mmb_case *c, const uint32_t **depths)
+{
+	const struct mmb_options *opt = c->s->opt;
+
+	*depths = opt->n_depths ? opt->depth : usual_depths;
+	return opt->n_depths ? opt->n_depths : sizeof(usual_depths) / sizeof(usual_depths[0]);
+}
 
 enum { WRITES, READS, SHARE, PER_DEPTH };
 
 static enum mmb_rc batch_setup(struct mmb_case *c)
 {
-	for (size_t i = 0; i < N_DEPTHS; i++) {
+	const uint32_t *depths;
+	size_t n = depths_of(c, &depths);
+
+	for (size_t i = 0; i < n; i++) {
 		add(c, MMB_TEXT("X2.%u.writes", depths[i]),
 		    MMB_TEXT("register writes, batch of %u", depths[i]));
 		add(c, MMB_TEXT("X2.%u.reads", depths[i]),
@@ -122,9 +132,11 @@ static enum mmb_rc count_batch(struct mmb_case *c, uint32_t depth, struct mmb_ar
 static enum mmb_rc batch_run(struct mmb_case *c)
 {
 	enum mmb_rc rc = MMB_OK;
+	const uint32_t *depths;
+	size_t n = depths_of(c, &depths);
 
 	for (unsigned int round = 0; round < ROUNDS && !rc; round++)
-		for (size_t i = 0; i < N_DEPTHS && !rc; i++)
+		for (size_t i = 0; i < n && !rc; i++)
 			rc = count_batch(c, depths[i], &c->arm[i * PER_DEPTH]);
 	return rc;
 }

@@ -20,8 +20,8 @@ static const struct mmb_group groups[] = {
 	{
 		.title = "User-mode queue, memory to device",
 		.meaning = "Time of one copy [us, p50] by size; p = contiguous pages; lists of pages: v = "
-			   "vmalloc, n = single pages, u = the process's own; 1, 16 = copies "
-			   "behind one doorbell.",
+			   "vmalloc, n = single pages, u = the process's own; the number is that of "
+			   "copies behind one doorbell.",
 		.unit = "ns per copy",
 		.print_head = print_head,
 		.print_case = print_case,
@@ -29,8 +29,8 @@ static const struct mmb_group groups[] = {
 	{
 		.title = "User-mode queue, device to memory",
 		.meaning = "Time of one copy [us, p50] by size; p = contiguous pages; lists of pages: v = "
-			   "vmalloc, n = single pages, u = the process's own; 1, 16 = copies "
-			   "behind one doorbell.",
+			   "vmalloc, n = single pages, u = the process's own; the number is that of "
+			   "copies behind one doorbell.",
 		.unit = "ns per copy",
 		.print_head = print_head,
 		.print_case = print_case,
@@ -38,49 +38,73 @@ static const struct mmb_group groups[] = {
 };
 
 #define DEEP		16u
-#define SIZE_MAX_DEEP	(2u << 20)	/* above, a round would take tens of milliseconds */
+#define BYTES_MAX	(32u << 20)	/* of a batch: above, a round would take tens of milliseconds */
 #define SIZE_MAX_ONE	(4u << 20)	/* contiguous memory ends about here */
 
-enum { PAGES_ONE, PAGES_DEEP, LIST_ONE, LIST_DEEP, NONCONTIG_ONE, USERPTR_ONE, N_WAYS };
-
+/* Kinds of memory, and whether they are taken at every depth or one at a time only. */
 static const struct {
 	uint32_t technique;
-	uint32_t depth;
+	bool every_depth;
+	char letter;		/* in the head of the table */
 	const char *suffix;	/* of the row */
 	const char *text;
-} ways[N_WAYS] = {
-	[PAGES_ONE] = { MMAPDEMO_TECH_PAGES, 1, "", "depth 1" },
-	[PAGES_DEEP] = { MMAPDEMO_TECH_PAGES, DEEP, ".depth16", "depth 16" },
-	[LIST_ONE] = { MMAPDEMO_TECH_VMALLOC, 1, ".vmalloc", "page list, depth 1" },
-	[LIST_DEEP] = { MMAPDEMO_TECH_VMALLOC, DEEP, ".vmalloc.depth16", "page list, depth 16" },
-	[NONCONTIG_ONE] = { MMAPDEMO_TECH_NONCONTIG, 1, ".noncontig", "single pages, depth 1" },
-	[USERPTR_ONE] = { MMAPDEMO_TECH_USERPTR, 1, ".userptr", "own memory, depth 1" },
+} kinds[] = {
+	{ MMAPDEMO_TECH_PAGES, true, 'p', "", "" },
+	{ MMAPDEMO_TECH_VMALLOC, true, 'v', ".vmalloc", "page list, " },
+	{ MMAPDEMO_TECH_NONCONTIG, false, 'n', ".noncontig", "single pages, " },
+	{ MMAPDEMO_TECH_USERPTR, false, 'u', ".userptr", "own memory, " },
 };
+
+#define WAYS_MAX	(2 * MMB_DEPTHS_MAX + 2)
+
+/* The columns: chosen with the plan, since the head of a table knows no case. */
+static struct way {
+	size_t kind;
+	uint32_t depth;
+} ways[WAYS_MAX];
+static size_t n_ways;
+
+static void choose_ways(const struct mmb_options *opt)
+{
+	static const uint32_t usual[] = { 1, DEEP };
+	const uint32_t *depths = opt->n_depths ? opt->depth : usual;
+	size_t n = opt->n_depths ? opt->n_depths : sizeof(usual) / sizeof(usual[0]);
+
+	n_ways = 0;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+		for (size_t d = 0; d < n; d++)
+			if (kinds[k].every_depth || depths[d] == 1)
+				ways[n_ways++] = (struct way){ k, depths[d] };
+}
 
 struct arms {
 	struct mmb_arm *host;
-	struct mmb_arm *way[N_WAYS];
+	struct mmb_arm *way[WAYS_MAX];
 };
 
-static enum mmb_rc add_way(struct mmb_case *c, struct arms *a, unsigned int w, const char *id)
+static enum mmb_rc add_way(struct mmb_case *c, struct arms *a, size_t w, const char *id)
 {
+	const size_t kind = ways[w].kind;
+	const char *depth = ways[w].depth == 1 ? "" : MMB_TEXT(".depth%u", ways[w].depth);
+	const char *text = MMB_TEXT("%sdepth %u", kinds[kind].text, ways[w].depth);
 	const struct mmb_copy_spec spec = {
-		.technique = ways[w].technique, .direction = c->direction, .depth = ways[w].depth,
+		.technique = kinds[kind].technique, .direction = c->direction,
+		.depth = ways[w].depth,
 		.len = c->len,
 	};
 	struct mmb_arm *arm;
 	struct mmb_pair *pair;
 	enum mmb_rc rc;
 
-	arm = mmb_arm_add(c, MMB_TEXT("%s%s.queue", id, ways[w].suffix),
-			  MMB_TEXT("queue copy, %s", ways[w].text), mmb_copy_run);
+	arm = mmb_arm_add(c, MMB_TEXT("%s%s%s.queue", id, kinds[kind].suffix, depth),
+			  MMB_TEXT("queue copy, %s", text), mmb_copy_run);
 	rc = mmb_copy_new(arm, &spec);
 	a->way[w] = arm;
-	if (ways[w].depth > 1 && c->len > SIZE_MAX_DEEP)
-		arm->skip = "16 of these at a time would take tens of milliseconds";
-	pair = mmb_pair_add(c, MMB_TEXT("%s%s", id, ways[w].suffix),
+	if (ways[w].depth > 1 && ways[w].depth * c->len > BYTES_MAX)
+		arm->skip = "so many of these at a time would take tens of milliseconds";
+	pair = mmb_pair_add(c, MMB_TEXT("%s%s%s", id, kinds[kind].suffix, depth),
 			    MMB_TEXT("queue / host memcpy bandwidth, %s, %s",
-				     MMB_SIZE_NAME(c->len), ways[w].text), a->host, arm);
+				     MMB_SIZE_NAME(c->len), text), a->host, arm);
 	/* The table has them all. */
 	pair->detail = !mmb_target_find(pair->id);
 	return rc;
@@ -105,7 +129,7 @@ static enum mmb_rc setup(struct mmb_case *c)
 	a->host->flags = MMB_ARM_CONTROL;
 	a->host->max_ops = 1;
 	rc = mmb_copy_new(a->host, &spec);
-	for (unsigned int w = 0; w < N_WAYS && !rc; w++)
+	for (size_t w = 0; w < n_ways && !rc; w++)
 		rc = add_way(c, a, w, id);
 	return rc;
 }
@@ -128,10 +152,15 @@ static const struct mmb_case_ops ops[] = {
 
 static void print_head(FILE *out)
 {
-	fprintf(out, "  %-8s %9s %9s %9s %9s %9s %9s %9s   %s\n", "size", "host", "p", "p", "v",
-		"v", "n", "u", "share of the host's bandwidth");
-	fprintf(out, "  %-8s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s\n", "", "memcpy",
-		"1", "16", "1", "16", "1", "1", "p 1", "p 16", "v 1", "v 16", "n 1", "u 1");
+	fprintf(out, "  %-8s %9s", "size", "host");
+	for (size_t w = 0; w < n_ways; w++)
+		fprintf(out, " %9c", kinds[ways[w].kind].letter);
+	fprintf(out, "   %s\n  %-8s %9s", "share of the host's bandwidth", "", "memcpy");
+	for (size_t w = 0; w < n_ways; w++)
+		fprintf(out, " %9u", ways[w].depth);
+	for (size_t w = 0; w < n_ways; w++)
+		fprintf(out, " %9s", MMB_TEXT("%c %u", kinds[ways[w].kind].letter, ways[w].depth));
+	fputc('\n', out);
 }
 
 static void print_case(FILE *out, const struct mmb_case *c)
@@ -140,7 +169,7 @@ static void print_case(FILE *out, const struct mmb_case *c)
 
 	fprintf(out, "  %-8s", MMB_SIZE_NAME(c->len));
 	mmb_print_cell(out, a->host, 1000);
-	for (unsigned int w = 0; w < N_WAYS; w++)
+	for (size_t w = 0; w < n_ways; w++)
 		mmb_print_cell(out, a->way[w], 1000);
 	for (size_t i = 0; i < c->n_pairs; i++)
 		fprintf(out, " %9s", MMB_NUM(c->pair[i].row && c->pair[i].row->sum.n ?
@@ -152,6 +181,7 @@ void mmb_plan_queue_sweep(struct mmb_plan *plan, const struct mmb_options *opt)
 {
 	static const uint32_t directions[] = { MMAPDEMO_DMA_TO_DEVICE, MMAPDEMO_DMA_FROM_DEVICE };
 
+	choose_ways(opt);
 	for (size_t d = 0; d < 2; d++) {
 		const char *way = mmb_direction_name(directions[d]);
 

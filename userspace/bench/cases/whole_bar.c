@@ -143,6 +143,7 @@ static struct mmb_arm *add_arm(struct mmb_case *c, uint32_t kind)
 		arm->ops = MAPS;
 	}
 	arm->tag = kind;
+	arm->technique = kind;
 	arm->bytes = c->len;
 	if (!mmb_mem_has(c->s->dev, kind))
 		arm->skip = mmb_mem_why(-EOPNOTSUPP);
