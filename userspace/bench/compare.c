@@ -107,9 +107,12 @@ static enum kind kind_of(const json_t *row)
 		return KIND_RATIO;
 	if (!strncmp(unit, "instructions", 12))
 		return KIND_INSTRUCTIONS;
-	/* Holds of the lock are found in CPU time, break-even is where two times cross: both scatter. */
+	/*
+	 * Holds of the lock are found in CPU time, break-even is where two times cross: both scatter.
+	 * Percent are a drift, the rows that have drifted are compared themselves.
+	 */
 	if (!strncmp(unit, "ns", 2) || !strcmp(unit, "s") || !strcmp(unit, "bytes") ||
-	    !strcmp(unit, "holds"))
+	    !strcmp(unit, "holds") || !strcmp(unit, "percent"))
 		return KIND_TIME;
 	return KIND_COUNT;
 }

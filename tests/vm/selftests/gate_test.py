@@ -2,6 +2,8 @@
 """What the regression gate lets pass, and what not."""
 
 import json
+import os
+import tempfile
 import unittest
 
 from vmlib import gate
@@ -96,3 +98,37 @@ class Gate(unittest.TestCase):
     def test_every_watched_row_has_a_place_to_look_at(self):
         for name in ("X1.load", "X2.64.writes", "X4.depth1", "I1", "I2.info", "I3", "I4.bar", "I5.bar"):
             self.assertNotEqual(gate.place(name)[0], "the benchmark itself", name)
+
+    def drift(self, before, *rows):
+        with tempfile.TemporaryDirectory() as directory:
+            now = root(*rows)
+            if before is not None:
+                with open(os.path.join(directory, gate.name_of(now["env"])), "w", encoding="utf-8") as stream:
+                    stream.write(gate.write(gate.reference(root(*before), "cc")))
+            return gate.drift(now, directory)
+
+    def test_drift_of_equal_figures_is_none(self):
+        rows = (row("X2", "each", 1.0), row("X3", "each", 0.0), row("I1", "instructions each", 30.0))
+        counts, instructions = self.drift(rows, *rows)
+        self.assertEqual((counts["id"], counts["n"], counts["max"], counts["verdict"]), ("G1.counts", 2, 0.0, "pass"))
+        self.assertEqual((instructions["id"], instructions["n"], instructions["max"], instructions["verdict"]),
+                         ("G1.instructions", 1, 0.0, "pass"))
+
+    def test_drift_of_a_count_fails(self):
+        counts, instructions = self.drift((row("X2", "each", 1.0), row("X3", "each", 0.0)), row("X2", "each", 1.0), row("X3", "each", 1.0))
+        self.assertEqual((counts["max"], counts["median"], counts["verdict"]), (1.0, 0.5, "fail"))
+        self.assertEqual((instructions["n"], instructions["max"], instructions["verdict"]), (0, None, "skipped"))
+        self.assertIsNotNone(instructions["reason"])
+
+    def test_drift_of_instructions_is_the_largest(self):
+        before = (row("I1", "instructions each", 100.0), row("I2", "instructions each", 1000.0))
+        for value, percent, verdict in ((1010.0, 1.0, "pass"), (989.0, 1.1, "fail"), (1001.5, 0.15, "pass")):
+            drifted = self.drift(before, row("I1", "instructions each", 100.0), row("I2", "instructions each", value))[1]
+            self.assertEqual((drifted["min"], drifted["max"], drifted["verdict"]), (0.0, percent, verdict), value)
+
+    def test_drift_without_a_reference_or_counts_is_skipped(self):
+        for before, rows, words in ((None, [row("X2", "each", 1.0)], "no reference: "),
+                                    ([row("X2", "each", 1.0)], [row("D1", "ns", 1.0)], "nothing that is counted")):
+            for one in self.drift(before, *rows):
+                self.assertEqual((one["verdict"], one["median"]), ("skipped", None))
+                self.assertIn(words, one["reason"])

@@ -2,8 +2,12 @@
 """The regression gate: counts and instruction counts of a run against a committed reference of the same kernel and QEMU."""
 
 import json
+import os
 
-from .results import ResultsError
+from .paths import TOP
+from .results import ResultsError, host_row
+
+REFERENCES = os.path.join(TOP, "tests", "bench-reference")
 
 # What another commit may add to an instruction count without being stopped.
 INSTRUCTIONS_LIMIT = 0.01
@@ -132,3 +136,30 @@ def compare(before, now):
                          f"{change * 100:+.2f} %" + (f"; the limit is {INSTRUCTIONS_LIMIT * 100:g} %" if over else "")))
     said += [(row, "changed", f"is new: {text_of(new['value'])} {new['unit']}") for row, new in now.items() if row not in before]
     return said
+
+
+def drift(root, directory=REFERENCES):
+    """The rows G1 of a results object: by how much what is counted differs from the committed reference of the same kernel and QEMU.
+    Of what this run has a figure for; that something is missing is for the gate itself to see."""
+    name = name_of(root["env"])
+    why, before, now = None, {}, {}
+    try:
+        now = figures(root)
+        with open(os.path.join(directory, name), encoding="utf-8") as stream:
+            before = json.load(stream)["rows"]
+    except ResultsError:
+        why = "nothing that is counted was run"
+    except FileNotFoundError:
+        why = f"no reference: tests/bench-reference/{name}; 'make bench-gate' measures the parent commit instead"
+    both = [row for row in before if row in now and now[row]["unit"] == before[row]["unit"]]
+    counted = [row for row in both if not is_instructions(before[row]["unit"])]
+    changed = [any(kind == "failed" for _, kind, _ in compare({row: before[row]}, {row: now[row]})) for row in counted]
+    # Nine digits are written: rounding decides nothing.
+    percent = [round(abs(now[row]["value"] / before[row]["value"] - 1) * 100, 6) for row in both if row not in counted]
+    limit = INSTRUCTIONS_LIMIT * 100
+    rows = [host_row("G1.counts", "counts that are not as in the reference", "changed", [float(one) for one in changed], 0, "0"),
+            host_row("G1.instructions", "instructions more or less than in the reference", "percent", percent, limit, f"<= {limit:g}")]
+    for row in rows:
+        if not row["n"]:
+            row["reason"] = why or "nothing of this kind was run"
+    return rows
