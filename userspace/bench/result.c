@@ -59,6 +59,7 @@ static const struct mmb_target targets[] = {
 	{ "D3", ">= 3.5", 3.5, NAN, MEDIAN, true },
 	{ "D4.nvme", ">= 200", 200, NAN, MEDIAN, true },
 	{ "D4.virtio_blk", ">= 200", 200, NAN, MEDIAN, true },
+	{ "D4.virtio_blk_iothread", ">= 200", 200, NAN, MEDIAN, true },
 	{ "D4.edu", ">= 300000", 300000, NAN, MEDIAN, true },
 	{ "D4.null_blk", ">= 15", 15, NAN, MEDIAN, true },
 	{ "D5", ">= 1.3", 1.3, NAN, MEDIAN, true },

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import time
 
-from . import hostenv, image, klog, machine
+from . import accesses, hostenv, image, klog, machine
 
 # The guest reports its end on two ports; how long the slower may be behind.
 DRAIN_SECONDS = 10
@@ -77,6 +77,7 @@ class Guest:
         self.outcome.directory = directory
         self.on_sections = None    # called with {section: address} of the driver, when set
         self._qmp = None
+        self._log_from = 0         # byte of QEMU's log where the counting of accesses began
         self._events = []
         self._event_came = asyncio.Condition()
 
@@ -286,6 +287,10 @@ class Guest:
             if command == "x-module-sections":
                 self.on_sections(arguments)
                 return {"return": {}}
+            if command == "x-count-start":
+                return {"return": await self._count_start()}
+            if command == "x-count-stop":
+                return {"return": await self._count_stop()}
             if command == "x-wait-event":
                 return {"return": await self._wait_event(arguments["event"], float(arguments.get("timeout", 30)))}
             return {"return": await self._qmp.execute(command, arguments)}
@@ -293,6 +298,22 @@ class Guest:
             return {"error": {"class": err.error_class, "desc": str(err)}}
         except (QMPError, KeyError, ValueError, asyncio.TimeoutError) as err:
             return {"error": {"class": "GenericError", "desc": str(err) or type(err).__name__}}
+
+    async def _count_start(self):
+        """From here on QEMU's log has a line for each access that reaches the model of any device."""
+        self._log_from = accesses.size(self._log())
+        for event in accesses.EVENTS:
+            await self._qmp.execute("trace-event-set-state", {"name": event, "enable": True})
+        return {}
+
+    async def _count_stop(self):
+        """How many there were since, by the name of the memory region: {NAME: {"read": N, "write": N}}."""
+        for event in accesses.EVENTS:
+            await self._qmp.execute("trace-event-set-state", {"name": event, "enable": False})
+        return accesses.count(self._log(), self._log_from)
+
+    def _log(self):
+        return os.path.join(self.directory, "qemu.log")
 
     async def _wait_event(self, name, timeout):
         """The first event of that name that was not handed out yet, also if it came before."""

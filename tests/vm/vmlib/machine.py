@@ -114,8 +114,13 @@ def _devices(directory, options):
         words += ["-object", "memory-backend-memfd,id=shm0,size=64M,share=on",
                   "-device", "ivshmem-plain,id=ivshmem0,memdev=shm0",
                   "-device", "edu,id=edu0,dma_mask=0xffffffffffffffff"]
-        for disk, device in (("nvme0", "nvme,id=nvme0,serial=mmapdemo,drive=nvme0-disk"),
-                             ("vblk0", "virtio-blk-pci,id=vblk0,drive=vblk0-disk")):
+        disks = [("nvme0", "nvme,id=nvme0,serial=mmapdemo,drive=nvme0-disk"),
+                 ("vblk0", "virtio-blk-pci,id=vblk0,drive=vblk0-disk")]
+        if options.engines:
+            # Peers of the benchmark alone: the same disk served by a thread of its own.
+            words += ["-object", "iothread,id=vblk1-io"]
+            disks.append(("vblk1", "virtio-blk-pci,id=vblk1,drive=vblk1-disk,iothread=vblk1-io"))
+        for disk, device in disks:
             path = os.path.join(directory, f"{disk}.raw")
             with open(path, "wb") as stream:
                 stream.truncate(DISK_BYTES)

@@ -100,6 +100,7 @@ struct disk {
 static const struct disk disks[] = {
 	{ "nvme", "/dev/nvme0n1" },
 	{ "virtio_blk", "/dev/vda" },
+	{ "virtio_blk_iothread", "/dev/vdb" },
 	{ "null_blk", "/dev/nullb0" },
 };
 
@@ -245,9 +246,11 @@ void mmb_plan_peers(struct mmb_plan *plan, const struct mmb_options *opt)
 {
 	for (size_t i = 0; i < sizeof(disks) / sizeof(disks[0]); i++)
 		mmb_plan_add(plan, &block_ops, MMB_TEXT("peers.%s", disks[i].name),
-			     MMB_TEXT("D4.%s%s", disks[i].name, i == 1 ? " D5" : ""),
+			     MMB_TEXT("D4.%s%s", disks[i].name,
+				      !strcmp(disks[i].name, "virtio_blk") ? " D5" : ""),
 			     "4 KiB read, depth 1");
 	/* 15 pairs of 100 ms. */
 	if (!opt->quick || opt->n_only)
 		mmb_plan_add(plan, &mmb_edu_ops, "peers.edu", "D4.edu", "4 KiB read, depth 1");
+	mmb_plan_peer_counters(plan);
 }

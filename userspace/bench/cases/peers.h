@@ -16,4 +16,7 @@ enum mmb_rc mmb_peer_ours_prepare(struct mmb_case *c);
 enum mmb_rc mmb_peer_ours_verify(struct mmb_case *c);
 void mmb_peer_ours_free(struct mmb_case *c);
 
+/** mmb_plan_peer_counters() - accesses that reach their models. */
+void mmb_plan_peer_counters(struct mmb_plan *plan);
+
 #endif /* MMB_PEERS_H */
