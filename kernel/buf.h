@@ -115,7 +115,7 @@ struct mmapdemo_buf {
 struct mmapdemo_map {
 	refcount_t ref;
 	struct mmapdemo_buf *buf;
-	struct mm_struct *mm;
+	struct mm_struct *mm;		/* NULL: a place in the list, see revoke.c */
 	pid_t pid;
 	unsigned long start;		/* as first mapped; debugfs */
 	unsigned long len;

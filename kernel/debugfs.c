@@ -83,10 +83,14 @@ static int mappings_show(struct seq_file *m, void *unused)
 
 	seq_puts(m, "pid handle off len vmas\n");
 	spin_lock(&mdev->map_lock);
-	list_for_each_entry(map, &mdev->maps, node)
+	list_for_each_entry(map, &mdev->maps, node) {
+		/* The place of a pass, see revoke.c. */
+		if (!map->mm)
+			continue;
 		seq_printf(m, "%d %u %#llx %#lx %u\n", map->pid,
 			   mmapdemo_id_to_handle(map->buf->id), map->off, map->len,
 			   refcount_read(&map->ref));
+	}
 	spin_unlock(&mdev->map_lock);
 	return 0;
 }

@@ -11,26 +11,56 @@
 #include "mmapdemo_priv.h"
 #include "trace.h"
 
-/*
- * A process with mappings, of @buf or of any, made up to number @last, whose VMAs may not be linked
- * yet; with a reference. NULL at the end.
- */
-static struct mm_struct *next_mm(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf,
-				 u64 last)
-{
-	struct mm_struct *mm = NULL;
-	struct mmapdemo_map *map;
+/* A pass over the mappings there are: what is in front of @place has been seen. */
+struct linking_pass {
+	struct mmapdemo_dev *mdev;
+	const struct mmapdemo_buf *buf;	/* NULL: mappings of any */
+	u64 last;			/* the newest that counts */
+	struct mm_struct *mm;		/* whose lock we have had meanwhile; with a reference */
+	struct mmapdemo_map place;	/* a mapping of nobody: it has no mm */
+};
 
+static void pass_begin(struct linking_pass *pass)
+{
+	spin_lock(&pass->mdev->map_lock);
+	pass->last = pass->mdev->map_serial;
+	list_add(&pass->place.node, &pass->mdev->maps);
+	spin_unlock(&pass->mdev->map_lock);
+}
+
+static void pass_end(struct linking_pass *pass)
+{
+	spin_lock(&pass->mdev->map_lock);
+	list_del(&pass->place.node);
+	spin_unlock(&pass->mdev->map_lock);
+	if (pass->mm)
+		mmdrop(pass->mm);
+}
+
+/*
+ * Past the next mapping; or, if its VMA may not be linked yet, the process it is of, with a reference.
+ * False at the end. One at a time: there may be a great many.
+ */
+static bool pass_step(struct linking_pass *pass, struct mm_struct **mm)
+{
+	struct mmapdemo_dev *mdev = pass->mdev;
+	struct mmapdemo_map *map;
+	bool more;
+
+	*mm = NULL;
 	spin_lock(&mdev->map_lock);
-	list_for_each_entry(map, &mdev->maps, node) {
-		if (map->linked || map->serial > last || (buf && map->buf != buf))
-			continue;
-		mm = map->mm;
-		mmgrab(mm);
-		break;
+	map = list_next_entry(&pass->place, node);
+	more = !list_entry_is_head(map, &mdev->maps, node) && map->serial <= pass->last;
+	if (more && map->mm && map->mm == pass->mm)
+		map->linked = true;
+	if (more && map->mm && !map->linked && (!pass->buf || map->buf == pass->buf)) {
+		*mm = map->mm;
+		mmgrab(*mm);
+	} else if (more) {
+		list_move(&pass->place.node, &map->node);
 	}
 	spin_unlock(&mdev->map_lock);
-	return mm;
+	return more;
 }
 
 static void mm_is_linked(struct mmapdemo_dev *mdev, struct mm_struct *mm)
@@ -72,18 +102,25 @@ static void mm_is_linked(struct mmapdemo_dev *mdev, struct mm_struct *mm)
  */
 static void wait_for_linking(struct mmapdemo_dev *mdev, const struct mmapdemo_buf *buf)
 {
+	struct linking_pass pass = { .mdev = mdev, .buf = buf };
 	struct mm_struct *mm;
-	u64 last;
 
-	spin_lock(&mdev->map_lock);
-	last = mdev->map_serial;
-	spin_unlock(&mdev->map_lock);
-	while ((mm = next_mm(mdev, buf, last))) {
-		mmap_read_lock(mm);
-		mm_is_linked(mdev, mm);
+	pass_begin(&pass);
+	while (pass_step(&pass, &mm)) {
+		cond_resched();
+		if (!mm)
+			continue;
+		/* Who has to be waited for is so once, however its mappings lie among those of others. */
+		if (!mmap_read_trylock(mm)) {
+			mmap_read_lock(mm);
+			mm_is_linked(mdev, mm);
+		}
 		mmap_read_unlock(mm);
-		mmdrop(mm);
+		if (pass.mm)
+			mmdrop(pass.mm);
+		pass.mm = mm;
 	}
+	pass_end(&pass);
 }
 
 /**

@@ -6,8 +6,10 @@
  * Not for: the ways in which a device goes, and the states it can be in then, see lifetime*.c.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -179,8 +181,56 @@ static void reset_takes_device_memory_away_and_nothing_else(const void *arg)
 	child_wait(pid, 8000);
 }
 
+#define CROWD		128
+#define CROWD_MAPS	800
+
+/* A few at a time, so that neighbours in the driver's list are of different processes. */
+static void crowd_map(int fd, u64 offset)
+{
+	for (unsigned int i = 0; i < CROWD_MAPS; i++) {
+		void *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+
+		CHECKF(p != MAP_FAILED, "mapping %u: %m", i);
+		if (i % 8 == 7)
+			sched_yield();
+	}
+}
+
+/* A reset waits for each process once, and looks at each mapping once. */
+static void reset_is_quick_with_a_crowd_of_mappings(const void *arg)
+{
+	int fd = dev_open(O_RDWR);
+	u64 offset = buf_alloc(fd, MMAPDEMO_TECH_COHERENT, PAGE).out_offset;
+	u32 *done = CHECK_SYS(mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	unsigned int first, second;
+	pid_t pids[CROWD];
+
+	(void)arg;
+	for (unsigned int i = 0; i < CROWD; i++) {
+		pids[i] = child_fork();
+		if (!pids[i]) {
+			crowd_map(fd, offset);
+			__atomic_add_fetch(done, 1, __ATOMIC_RELEASE);
+			pause();
+			child_exit();
+		}
+	}
+	while (__atomic_load_n(done, __ATOMIC_ACQUIRE) < CROWD)
+		sleep_ms(20);
+	first = function_reset();
+	/* Nothing was mapped since. */
+	second = function_reset();
+	diag("%u mappings of %u processes: %u ms, %u ms", CROWD * CROWD_MAPS, CROWD, first, second);
+	CHECKF(first < promise_ms(2000), "reset took %u ms", first);
+	for (unsigned int i = 0; i < CROWD; i++)
+		kill(pids[i], SIGKILL);
+	for (unsigned int i = 0; i < CROWD; i++)
+		waitpid(pids[i], NULL, 0);
+}
+
 void register_map_revoke(void)
 {
+	TEST_ADD_SLOW(reset_is_quick_with_a_crowd_of_mappings, 60000);
 	TEST_ADD_SLOW(unbind_takes_cut_moved_and_inherited_pieces_away, 20000);
 	TEST_ADD_SLOW(reset_takes_device_memory_away_and_nothing_else, 20000);
 }
