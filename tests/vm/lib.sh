@@ -59,7 +59,9 @@ source_files()
 # Keep the $2 newest entries of directory $1 that match $3: results are named after their content and would pile up.
 keep_newest()
 {
-	find "$1" -mindepth 1 -maxdepth 1 -name "${3:-*}" -printf '%T@ %p\n' | sort -rn | tail -n +"$(($2 + 1))" | cut -d' ' -f2- |
+	# What somebody else builds at this moment stays, however old it looks.
+	find "$1" -mindepth 1 -maxdepth 1 -name "${3:-*}" \( -not -name '*.new' -o -mtime +1 \) -printf '%T@ %p\n' | sort -rn |
+		tail -n +"$(($2 + 1))" | cut -d' ' -f2- |
 		while IFS= read -r old; do
 			rm -rf -- "$old"
 		done
