@@ -52,7 +52,7 @@ static const struct attribute {
 	{ "statistics/resets", 0444 },
 };
 
-static char directory[128];	/* of the device; stays the same when the driver is bound again */
+static char directory[128];	/* of the device; another one after a bind while somebody holds what was there */
 
 static void directory_find(void)
 {
@@ -420,6 +420,7 @@ static void sysfs_limit_written_holds(const void *arg)
 	close(fd);
 	driver_unbind();
 	driver_bind();
+	directory_find();
 	CHECK(!strcmp(text_of("limits/max_dev_bufs", text), bufs));
 }
 
