@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * leak.c - the same thing done thousands of times: the kernel's memory must be what it was. This
- * finds what no count of the driver's own shows, since the driver has forgotten it. Hundreds of times
- * on a kernel that notices bugs, where each is twenty times as long, and kmemleak looks for the same.
+ * finds what no count of the driver's own shows, since the driver has forgotten it. A hundred times
+ * or two on a kernel that notices bugs: each is twenty times as long there, and kmemleak looks for
+ * the same.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #define WARM_UP		300
 #define SETTLE_MS	4000
 #define ROUNDS		3
-#define TIMES_CHECKED	300	/* enough for a leak to be more than what else goes on */
+#define TIMES_CHECKED	150	/* enough for a leak to be more than what else goes on */
 #define BUF_LEN		(8 * PAGE)
 
 #define MAX_CACHES	400
@@ -159,8 +160,9 @@ static void leaves_no_memory_behind(const void *arg)
 {
 	const struct op *op = arg;
 
-	measure(op, op->opens ? -1 : dev_open(O_RDWR),
-		times_of(op) < WARM_UP ? times_of(op) : WARM_UP, 0.5, 0.5);
+	unsigned int times = times_of(op);
+
+	measure(op, op->opens ? -1 : dev_open(O_RDWR), times < WARM_UP ? times : WARM_UP, 0.5, 0.5);
 }
 
 /* The driver's memory for a device is many objects, so that even one each time is found. */

@@ -26,7 +26,7 @@
 #define VMCTL		"/usr/bin/vmctl"
 #define QEMU_ID		"mmd0"
 #define QEMU_BUS	"rp0"
-#define BACK_MS		8000
+#define BACK_MS		8000	/* no promise: those are for who measures */
 #define RUN_ARGS	24
 
 static char bus_id[32];		/* remembered while the device is away */
@@ -44,13 +44,13 @@ static const char *bus_id_remember(void)
 
 void node_wait(bool there)
 {
-	u64 end = now_ns() + BACK_MS * 1000000ULL;
+	u64 end = now_ns() + patience_ms(BACK_MS) * 1000000ULL;
 	char node[64];
 
 	while (dev_node_find(node, sizeof(node)) != there) {
 		if (now_ns() > end)
 			FAIL("the node is %s after %u ms", there ? "not there" : "still there",
-			     BACK_MS);
+			     patience_ms(BACK_MS));
 		sleep_ms(2);
 	}
 }
@@ -185,10 +185,11 @@ static unsigned int bus_error_recovered(const char *name)
 	bus_error_require();
 	before = bus_recoveries();
 	start = now_ns();
-	end = start + BACK_MS * 1000000ULL;
+	end = start + patience_ms(BACK_MS) * 1000000ULL;
 	bus_error(name);
 	while (bus_recoveries() == before) {
-		CHECKF(now_ns() < end, "no recovery from %s within %u ms", name, BACK_MS);
+		CHECKF(now_ns() < end, "no recovery from %s within %u ms", name,
+		       patience_ms(BACK_MS));
 		sleep_ms(2);
 	}
 	return (now_ns() - start) / 1000000;
@@ -244,11 +245,12 @@ unsigned int qemu_device_del(void)
 	qmp_require();
 	bus_id_remember();
 	start = now_ns();
-	end = start + BACK_MS * 1000000ULL;
+	end = start + patience_ms(BACK_MS) * 1000000ULL;
 	qmp_must("{\"execute\":\"device_del\",\"arguments\":{\"id\":\"" QEMU_ID "\"}}");
 	while (dev_bus_id()) {
 		if (now_ns() > end)
-			FAIL("the function is still there %u ms after device_del", BACK_MS);
+			FAIL("the function is still there %u ms after device_del",
+			     patience_ms(BACK_MS));
 		sleep_ms(2);
 	}
 	node_wait(false);
@@ -257,7 +259,7 @@ unsigned int qemu_device_del(void)
 
 void qemu_device_add(void)
 {
-	u64 end = now_ns() + BACK_MS * 1000000ULL;
+	u64 end = now_ns() + patience_ms(BACK_MS) * 1000000ULL;
 	char reply[1024];
 
 	/* The old one is released when the guest has powered its slot off. */
@@ -315,7 +317,7 @@ static bool in_a_child(void)
 
 	if (!pid)
 		return true;
-	for (int i = 0; pid > 0 && i < 2 * BACK_MS; i++) {
+	for (unsigned int i = 0; pid > 0 && i < 2 * patience_ms(BACK_MS); i++) {
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			return false;
 		sleep_ms(1);
