@@ -116,7 +116,8 @@ struct busy busy_start(int fd, u32 direction)
 	busy_require();
 	b.mem = s.mem_handle = buf_alloc(fd, MMAPDEMO_TECH_VMALLOC, b.len).out_handle;
 	b.dev = s.dev_handle = buf_alloc(fd, MMAPDEMO_TECH_BAR, b.len).out_handle;
-	busy_each(BUSY_EACH_NS);
+	/* Longer where what is to happen meanwhile takes longer. */
+	busy_each(patience_ms(1) * BUSY_EACH_NS);
 	for (u32 i = 0; i < b.num; i++) {
 		CHECK_OK(dma_submit(fd, &s));
 		b.last = s.out_seq;

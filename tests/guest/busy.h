@@ -19,7 +19,8 @@ struct busy {
 
 /*
  * Fill the file's queue. On return the last transfer has not ended, and will not for num times
- * BUSY_EACH_NS, unless busy_end() says so. SKIPs the test where the device cannot be slowed down.
+ * BUSY_EACH_NS times MMAPDEMO_TEST_SCALE, unless busy_end() says so. SKIPs the test where the device
+ * cannot be slowed down.
  */
 struct busy busy_start(int fd, u32 direction);
 /* SKIPs likewise, in a test whose child will be the one to call busy_start(). */
