@@ -203,6 +203,9 @@ static enum mmb_rc setup(struct mmb_case *c)
 	o->wall = mmb_arm_add(c, MMB_TEXT("S2.%s.host_wall", size),
 			      MMB_TEXT("the same until both are awake, %s", size), wall_run);
 	o->wall->flags = MMB_ARM_SELF_TIMED;
+	/* Filled by the arm before, and so left out with it. */
+	o->wall->technique = MMAPDEMO_TECH_PAGES;
+	o->wall->engine = MMAPDEMO_ENGINE_THREAD + 1;
 	o->wall->ops = 1;
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct mmb_copy_spec spec = {
