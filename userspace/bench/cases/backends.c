@@ -402,9 +402,10 @@ void mmb_plan_backends(struct mmb_plan *plan, const struct mmb_options *opt)
 	(void)opt;
 	for (uint32_t i = 0; i < N_THINGS; i++) {
 		const char *id = things[i].id;
+		char rows[2 * MMB_ID_LEN];
 
-		mmb_plan_add(plan, &ops, MMB_TEXT("backends.%s", id),
-			     MMB_TEXT("C1.%s.vfio_to_driver C1.%s.uio_to_driver", id, id),
-			     things[i].what)->priv = (void *)&things[i];
+		snprintf(rows, sizeof(rows), "C1.%s.vfio_to_driver C1.%s.uio_to_driver", id, id);
+		mmb_plan_add(plan, &ops, MMB_TEXT("backends.%s", id), rows, things[i].what)->priv =
+			(void *)&things[i];
 	}
 }
