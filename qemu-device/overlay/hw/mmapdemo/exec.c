@@ -70,7 +70,7 @@ static void work_finish(MmapdemoWork *w, uint16_t status, uint32_t detail)
 
 static bool unused_is_zero(const struct mmapdemo_hw_sqe *d, unsigned uses)
 {
-    if (d->reserved0 || d->reserved1 || d->reserved2 || d->reserved3) {
+    if (d->reserved0 | d->reserved1 | d->reserved2 | d->reserved3) {
         return false;
     }
     if (!(uses & OP_SRC) && (d->nsrc || d->src_win || d->src_off)) {
@@ -438,8 +438,8 @@ static void slice_end(MmapdemoWork *w)
 }
 
 /* Both ends of what is next, up to *len. False: want is set, or it finished */
-static bool resolve(MmapdemoQueue *q, unsigned uses, MmapdemoSpan *src,
-                    MmapdemoSpan *dst, uint64_t *len)
+static inline bool resolve(MmapdemoQueue *q, unsigned uses, MmapdemoSpan *src,
+                           MmapdemoSpan *dst, uint64_t *len)
 {
     MmapdemoWork *w = &q->work;
     bool write = !(uses & OP_DST_READ);
@@ -536,6 +536,36 @@ static void slice_timed(MmapdemoQueue *q, int64_t *budget)
     *budget -= cost * COST_BYTE / 16;
 }
 
+/* The usual case of what follows below: from one piece to one piece */
+static void slice_copy(MmapdemoQueue *q, int64_t *budget)
+{
+    MmapdemoWork *w = &q->work;
+    uint32_t begin = w->done, left = SLICE_BYTES;
+    unsigned pieces = SLICE_PIECES;
+
+    do {
+        uint64_t len = MIN(left, w->src.left);
+        MmapdemoSpan src, dst;
+
+        if (!resolve(q, OP_SRC | OP_DST, &src, &dst, &len)) {
+            break;
+        }
+        /* memmove: two addresses of the guest may be one of the host */
+        memmove(dst.host, src.host, len);
+        mmapdemo_span_written(q, &dst, len);
+        side_advance(&w->src, len);
+        side_advance(&w->dst, len);
+        w->done += len;
+        left -= len;
+        *budget -= COST_PIECE + len * COST_BYTE / 16;
+    } while (w->src.left && left && --pieces);
+    *budget -= COST_DESC / 2;
+    MMAPDEMO_COUNT(q->counts.bytes, w->done - begin);
+    if (!w->src.left) {
+        work_finish(w, MMAPDEMO_CQ_OK, 0);
+    }
+}
+
 bool mmapdemo_exec_slice(MmapdemoQueue *q, int64_t *budget)
 {
     MmapdemoWork *w = &q->work;
@@ -553,6 +583,11 @@ bool mmapdemo_exec_slice(MmapdemoQueue *q, int64_t *budget)
     if (w->sqe.op == MMAPDEMO_OP_TIMED) {
         slice_timed(q, budget);
         slice_end(w);
+        return !q->want.span;
+    }
+    if (w->sqe.op == MMAPDEMO_OP_COPY && !(w->sqe.nsrc | w->sqe.ndst) &&
+        !w->cut) {
+        slice_copy(q, budget);
         return !q->want.span;
     }
     *budget -= COST_DESC / 2;

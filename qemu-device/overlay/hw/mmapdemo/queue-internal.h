@@ -353,9 +353,6 @@ static inline uint8_t *mmapdemo_span_ring(MmapdemoQueue *q, uint32_t offset)
     return span->host + offset % 4096;
 }
 
-/* Within a page that is known */
-void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset,
-                                uint32_t len);
 /* Make what is wanted known, under the big lock. False: it is not RAM */
 bool mmapdemo_span_fill(MmapdemoQueue *q);
 /* A window over one piece of host memory needs no table. False: it is not */
@@ -366,9 +363,45 @@ bool mmapdemo_span_fill_ring(MmapdemoQueue *q);
  * len bytes were written: after they are. Taken down, and told by flush, before
  * anything else can be mapped there. Any thread known to RCU.
  */
-void mmapdemo_span_written(MmapdemoQueue *q, const MmapdemoSpan *span,
-                           uint64_t len);
-void mmapdemo_spans_flush(MmapdemoQueue *q);
+void mmapdemo_spans_tell(MmapdemoQueue *q);
+
+static inline void mmapdemo_spans_flush(MmapdemoQueue *q)
+{
+    if (q->written.len) {
+        mmapdemo_spans_tell(q);
+    }
+}
+
+static inline void mmapdemo_span_written(MmapdemoQueue *q,
+                                         const MmapdemoSpan *span, uint64_t len)
+{
+    MemoryRegionCache *c = &q->written;
+
+    if (c->len && c->mrs.mr == span->mr && c->xlat + c->len == span->mr_off) {
+        c->len += len;
+        return;
+    }
+    mmapdemo_spans_flush(q);
+    c->ptr = span->host;
+    c->xlat = span->mr_off;
+    c->len = len;
+    c->mrs.mr = span->mr;
+    c->is_write = true;
+}
+
+/* Within a page that is known */
+static inline void mmapdemo_span_ring_written(MmapdemoQueue *q, uint32_t offset,
+                                              uint32_t len)
+{
+    const MmapdemoSpan *page = &q->ring[offset / 4096].span;
+    MmapdemoSpan span = {
+        .host = page->host + offset % 4096,
+        .mr = page->mr,
+        .mr_off = page->mr_off + offset % 4096,
+    };
+
+    mmapdemo_span_written(q, &span, len);
+}
 
 /* --- ring.c --- */
 /* The number of descriptors to do; -1: want is set */

@@ -14,14 +14,6 @@ QEMU_BUILD_BUG_ON(sizeof(struct mmapdemo_hw_sqe) != 64);
 QEMU_BUILD_BUG_ON(sizeof(struct mmapdemo_hw_cqe) != 32);
 QEMU_BUILD_BUG_ON(4096 % sizeof(struct mmapdemo_hw_sqe));
 
-static uint32_t sq_slot(const MmapdemoQueue *q, uint32_t index)
-{
-    uint32_t slot = index & ((1U << q->ctx.log2n) - 1);
-
-    return MMAPDEMO_RING_SQ(q->ctx.log2n) +
-           slot * sizeof(struct mmapdemo_hw_sqe);
-}
-
 static uint32_t cq_slot(const MmapdemoQueue *q, uint32_t index)
 {
     uint32_t slot = index & ((1U << q->ctx.log2n) - 1);
@@ -54,26 +46,28 @@ int mmapdemo_ring_look(MmapdemoQueue *q)
 
 bool mmapdemo_ring_fetch(MmapdemoQueue *q, unsigned num)
 {
-    q->burst_pos = 0;
-    q->burst_num = 0;
-    while (q->burst_num < num) {
-        uint32_t at = sq_slot(q, q->head + q->burst_num);
-        /* Up to the end of the page or of the ring */
-        unsigned here = MIN(num - q->burst_num, (4096 - at % 4096) /
-                                                sizeof(q->burst[0]));
+    unsigned got = 0;
+
+    q->burst_pos = q->burst_num = 0;
+    while (got < num) {
+        uint32_t slots = 1U << q->ctx.log2n;
+        uint32_t slot = (q->head + got) & (slots - 1);
+        uint32_t at = MMAPDEMO_RING_SQ(q->ctx.log2n) +
+                      slot * sizeof(q->burst[0]);
+        /* Up to the end of the ring or of the page */
+        unsigned end = got + MIN(slots - slot, (4096 - at % 4096) /
+                                               sizeof(q->burst[0]));
         struct mmapdemo_hw_sqe *from = (void *)mmapdemo_span_ring(q, at);
 
         if (!from) {
-            q->burst_num = 0;
             return false;
         }
-        here = MIN(here, (MMAPDEMO_RING_BYTES(q->ctx.log2n) - at) /
-                         sizeof(q->burst[0]));
         /* One by one: read back at once, in pieces as large as written */
-        while (here--) {
-            q->burst[q->burst_num++] = *from++;
+        for (end = MIN(end, num); got < end; got++) {
+            q->burst[got] = *from++;
         }
     }
+    q->burst_num = num;
     /* From here on the copy is looked at, and the ring is not read again */
     barrier();
     MMAPDEMO_COUNT(q->counts.fetches, 1);
