@@ -202,11 +202,13 @@ static void reset_is_quick_with_a_crowd_of_mappings(const void *arg)
 	int fd = dev_open(O_RDWR);
 	u64 offset = buf_alloc(fd, MMAPDEMO_TECH_COHERENT, PAGE).out_offset;
 	u32 *done = CHECK_SYS(mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	/* On a kernel that notices bugs each mapping costs much more, and 2 s are not promised. */
+	const unsigned int num = promise_ms(2000) > 2000 ? CROWD / 8 : CROWD;
 	unsigned int first, second;
 	pid_t pids[CROWD];
 
 	(void)arg;
-	for (unsigned int i = 0; i < CROWD; i++) {
+	for (unsigned int i = 0; i < num; i++) {
 		pids[i] = child_fork();
 		if (!pids[i]) {
 			crowd_map(fd, offset);
@@ -215,16 +217,16 @@ static void reset_is_quick_with_a_crowd_of_mappings(const void *arg)
 			child_exit();
 		}
 	}
-	while (__atomic_load_n(done, __ATOMIC_ACQUIRE) < CROWD)
+	while (__atomic_load_n(done, __ATOMIC_ACQUIRE) < num)
 		sleep_ms(20);
 	first = function_reset();
 	/* Nothing was mapped since. */
 	second = function_reset();
-	diag("%u mappings of %u processes: %u ms, %u ms", CROWD * CROWD_MAPS, CROWD, first, second);
+	diag("%u mappings of %u processes: %u ms, %u ms", num * CROWD_MAPS, num, first, second);
 	CHECKF(first < promise_ms(2000), "reset took %u ms", first);
-	for (unsigned int i = 0; i < CROWD; i++)
+	for (unsigned int i = 0; i < num; i++)
 		kill(pids[i], SIGKILL);
-	for (unsigned int i = 0; i < CROWD; i++)
+	for (unsigned int i = 0; i < num; i++)
 		waitpid(pids[i], NULL, 0);
 }
 
