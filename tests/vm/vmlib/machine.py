@@ -113,7 +113,8 @@ def _devices(directory, options):
     if options.peers:
         words += ["-object", "memory-backend-memfd,id=shm0,size=64M,share=on",
                   "-device", "ivshmem-plain,id=ivshmem0,memdev=shm0",
-                  "-device", "edu,id=edu0,dma_mask=0xffffffffffffffff"]
+                  "-device", "edu,id=edu0,dma_mask=0xffffffffffffffff",
+                  "-device", "pci-testdev,id=testdev0"]
         disks = [("nvme0", "nvme,id=nvme0,serial=mmapdemo,drive=nvme0-disk"),
                  ("vblk0", "virtio-blk-pci,id=vblk0,drive=vblk0-disk")]
         if options.engines:

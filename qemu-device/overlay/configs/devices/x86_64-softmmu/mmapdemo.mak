@@ -13,6 +13,7 @@ CONFIG_MMAPDEMO=y
 CONFIG_EDU=y
 CONFIG_IVSHMEM_DEVICE=y
 CONFIG_NVME_PCI=y
+CONFIG_PCI_TESTDEV=y
 CONFIG_VIRTIO_BLK=y
 
 # The runner's ports into the guest, and the way out of bare-metal tests.
