@@ -82,7 +82,7 @@ def alone(drawn, plot, legend, palette):
     title = plot.title
     namespace = re.search(r'<svg[^>]* xmlns="([^"]+)"', drawn)[1]
     width, height, size = SHAPES["wide"]
-    inner = adapt(drawn, plot.name, title, "wide").replace("<svg ", f'<svg y="{LINE + 8}" width="{width}" height="{height}" ', 1)
+    inner = re.sub(r"[ \t]+$", "", adapt(drawn, plot.name, title, "wide"), flags=re.M).replace("<svg ", f'<svg y="{LINE + 8}" width="{width}" height="{height}" ', 1)
     below = LINE + 8 + height
     lines = []
     for at, (text, tint, kind) in enumerate(legend):
