@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The only file that knows about kernel versions.
+ * What other kernels call differently, or lack.
  *
  * Each block emulates the newest interface on kernels that lack it, so that the rest of the driver
  * is written against one kernel. HAVE_* come from Kbuild, which looks into the headers it builds
  * against: a version number says little about a distribution's kernel.
+ *
+ * Two cannot be emulated, and stand where the driver does one thing or another: HAVE_MMAP_PREPARE,
+ * a file operation more (mmap.c, cdev.c), and HAVE_PFNMAP_TRACK_CTX, where a VMA keeps what it
+ * reserved (memtype.c).
  */
 #ifndef MMAPDEMO_COMPAT_H
 #define MMAPDEMO_COMPAT_H

@@ -20,7 +20,7 @@
  *   E2BIG       non-zero unknown tail                  EFAULT     bad pointer
  *   ENOMEM      no memory                              EDQUOT     over a limit of INFO; freeing restores it
  *   EINTR       a signal                               EAGAIN     nothing there yet, and not waiting
- *   EBADF       no such descriptor (EVENTFD_SET)
+ *   EBADF       no such descriptor (EVENTFD_SET, QUEUE_CREATE)
  *
  * Mappings. mmap(2), pread(2) and pwrite(2) take offsets: 0 is the shared example buffer, every other
  * offset is an opaque out_offset from a call below, plus a byte offset into that object (page
