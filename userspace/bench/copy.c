@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "transfer.h"
@@ -259,6 +260,14 @@ enum mmb_rc mmb_copy_sleep(const struct mmb_copy *k)
 	return MMB_OK;
 }
 
+/* The device holds a message back that comes too soon after the last: this is about those that do not. */
+static void wait_out_gap(const struct mmd_queue *q)
+{
+	const struct timespec gap = { .tv_nsec = 4 * (long)q->irq_gap_ns + 100000 };
+
+	nanosleep(&gap, NULL);
+}
+
 enum mmb_rc mmb_copy_sleep_run(struct mmb_arm *arm, uint64_t ops)
 {
 	struct mmb_copy *k = arm->data;
@@ -266,7 +275,10 @@ enum mmb_rc mmb_copy_sleep_run(struct mmb_arm *arm, uint64_t ops)
 
 	mmb_copy_stamp(k);
 	for (uint64_t i = 0; i < ops && !rc; i++) {
-		uint64_t start = mmb_now_ns();
+		uint64_t start;
+
+		wait_out_gap(k->q);
+		start = mmb_now_ns();
 
 		/* Before the doorbell: nothing can be there yet, so an interrupt there will be. */
 		if (mmd_queue_arm(k->q, k->q->head))
