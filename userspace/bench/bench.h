@@ -319,7 +319,7 @@ size_t mmb_arena_len(const struct mmb_options *opt);
  * Under TCG two streams whose distance is a multiple of the emulated TLB's span evict each
  * other's entries at every page, and a copy takes 6-19 times as long; two blocks that merely
  * overlap modulo that span pay for part of it. So the distance is the block's length, rounded up
- * to a power of two, plus a small odd number of pages, modulo twice that length.
+ * to a power of two, at least 16 pages, plus a small odd number of pages, modulo twice that.
  */
 unsigned char *mmb_skewed(struct mmb_session *s, const volatile void *other, size_t len,
 			  unsigned int vary);

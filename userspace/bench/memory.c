@@ -155,9 +155,12 @@ void mmb_mem_drop(struct mmb_session *s)
 	memset(s->mem, 0, sizeof(s->mem));
 }
 
+/* Modulo twice one page no distance is odd, and none varies. */
+#define SKEW_PAGES_MIN	16
+
 static size_t round_up_pages(size_t len)
 {
-	size_t pages = 1;
+	size_t pages = SKEW_PAGES_MIN;
 
 	while (pages * MMB_PAGE < len)
 		pages *= 2;

@@ -375,7 +375,7 @@ static void skew_keeps_blocks_apart(void **state)
 	for (size_t i = 0; i < 3; i++)
 		others[i] = (unsigned char *)(uintptr_t)(0x7f0000001000ULL + i * 0x5000 + 64 * i);
 	for (unsigned int n = 0; n < ARRAY_SIZE(sizes) * 3 * 20; n++) {
-		size_t len = sizes[n % ARRAY_SIZE(sizes)], block = 1;
+		size_t len = sizes[n % ARRAY_SIZE(sizes)], block = 16;
 		unsigned char *other = others[n % 3];
 		unsigned char *p = mmb_skewed(&session, other, len, n);
 		uintptr_t away = (uintptr_t)p / MMB_PAGE - (uintptr_t)other / MMB_PAGE;
@@ -384,8 +384,7 @@ static void skew_keeps_blocks_apart(void **state)
 			block *= 2;
 		assert_true(p >= session.arena && p + len + 64 <= session.arena + arena_len);
 		assert_int_equal((uintptr_t)p % MMB_PAGE, 0);
-		if (block > 1)
-			assert_true(away & 1);
+		assert_true(away & 1);
 		/* An odd distance of at most 31 pages beyond the length of a block. */
 		if (block > 64) {
 			assert_in_range(away % (2 * block), block + 1, block + 31);
