@@ -80,8 +80,8 @@ def planted(name, kernel, bugs):
 def run(suite, soak=False):
     builds.add_kernel(suite, "debug")
     debug = ("guest-parts-debug",)
-    # The longest first.
-    for part, pattern in GUEST_PARTS:
+    # The longest first.  The second part takes more than a fresh machine has time for in CI.
+    for part, pattern in GUEST_PARTS if soak else GUEST_PARTS[:1]:
         name = f"guest-debug-{part}"
         suite.add(name, guest_tests(name, "debug", f"mmapdemo-guest-tests '{pattern}'", environment=None if soak else FEWER_STEPS),
                   needs=debug, cell=("debug", f"strict vIOMMU, {part}"))
