@@ -212,6 +212,10 @@ def _guest(tests, log, built, module):
     options.append = list(_APPEND.get(tests[0].machine, ()))
     job = guest.Job(["mmapdemo-guest-tests", *(test.name for test in tests)])
     job.files = {"lib/modules/mmapdemo.ko": module}
+    # The tests' own modules know nothing of the driver, and are those of the tree without a mutant.
+    for helper in ("mmapdemo-importer.ko", "mmapdemo-dmaclient.ko"):
+        if os.path.exists(os.path.join(built.module, helper)):
+            job.files[f"lib/modules/{helper}"] = os.path.join(built.module, helper)
     boot, scale = BOOT_SECONDS, 1
     if tests[0].machine == DEBUG:
         boot, scale = debugstages.BOOT_SECONDS, debugstages.TIME_SCALE
@@ -265,7 +269,7 @@ class Bench:
     def _parts(self, kind):
         kernel = "debug" if kind == DEBUG else None
         if kernel not in self.built:
-            self.built[kernel] = parts.build(module=False, kernel=kernel)
+            self.built[kernel] = parts.build(kernel=kernel)
         return self.built[kernel]
 
     def run(self, test, mutant=None):
