@@ -100,7 +100,7 @@ class Whitespace(Check):
     name = "whitespace"
 
     def wants(self, name):
-        return not name.endswith((".png", ".patch", ".bin")) and not name.startswith("LICENSES/")
+        return not name.endswith((".png", ".patch", ".bin", ".gz")) and not name.startswith("LICENSES/")
 
     def lines(self, name, lines):
         if lines == [""]:
